@@ -1,0 +1,1 @@
+"""The ``maildrop`` command."""

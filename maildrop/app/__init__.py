@@ -1,0 +1,1 @@
+"""Configuration, service tree, wiring: the one place that knows all."""

@@ -1,0 +1,1 @@
+"""From recipient address to mailbox."""

@@ -1,0 +1,260 @@
+"""The disk: every system call whose order decides what survives a crash.
+
+In this file:
+    Disk        the calls; tests put one in its place that stops, fails or forgets
+    Content     a message on its way in: in memory while small, else in a nameless file
+
+Only this file calls fsync, rename, link and opens with O_EXCL.  A function elsewhere
+that changes disk lists its steps as a table of states in its module docstring.
+
+Errors: ``OSError`` of the calls is turned into ``NoSpace`` (ENOSPC, EDQUOT),
+``AccessDenied`` (EACCES, EPERM, EROFS) or ``StorageFailure`` by ``translate``;
+FileNotFoundError and FileExistsError are answers, not failures, and pass through.
+"""
+
+import contextlib
+import errno
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Final
+
+from maildrop.errors import AccessDenied, MaildropError, NoSpace, StorageFailure
+
+Path = str | bytes
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def translate(error: OSError, doing: str) -> MaildropError:
+    """The maildrop error that stands for an ``OSError``.
+
+    Args:
+        error: What the system call raised.
+        doing: What was attempted, for the log: "write /var/mail/u".
+    """
+    text = f"{doing}: {error.strerror or error}"
+    if error.errno in _FULL:
+        return NoSpace(text)
+    if error.errno in _DENIED:
+        return AccessDenied(text)
+    return StorageFailure(text)
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn the ``OSError`` of a block into ours; missing and existing files pass."""
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError as error:
+        raise translate(error, doing) from error
+
+
+def _write_all(fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
+    rest = memoryview(octets)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+class Disk:
+    """The system calls, one method each, so that tests can stop the world between."""
+
+    def create(self, path: Path, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        """Open a file for writing that must not exist yet.
+
+        Raises:
+            FileExistsError: It does.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, mode, dir_fd=dir_fd)
+
+    def append_to(
+        self, path: Path, mode: int = 0o600, dir_fd: int | None = None
+    ) -> int:
+        """Open a file for reading and appending, made if it does not exist."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, mode, dir_fd=dir_fd)
+
+    def update(self, path: Path, dir_fd: int | None = None) -> int:
+        """Open an existing file for reading and writing."""
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
+
+    def write(self, fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
+        """Write all of ``octets``, however many calls it takes."""
+        _write_all(fd, octets)
+
+    def write_at(self, fd: int, octets: bytes | memoryview, offset: int) -> None:
+        """Write all of ``octets`` at ``offset``."""
+        rest = memoryview(octets)
+        while rest:
+            done = os.pwrite(fd, rest, offset)
+            rest, offset = rest[done:], offset + done
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Cut the file, or lengthen it with zeros."""
+        os.ftruncate(fd, size)
+
+    def synchronize(self, fd: int) -> None:
+        """Wait until the file's content is on disk (fdatasync)."""
+        os.fdatasync(fd)
+
+    def synchronize_directory(self, path: Path | int) -> None:
+        """Wait until the names in a directory, given by path or descriptor, are too."""
+        if isinstance(path, int):
+            os.fsync(path)
+            return
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def rename(
+        self,
+        source: Path,
+        target: Path,
+        source_fd: int | None = None,
+        target_fd: int | None = None,
+    ) -> None:
+        """Give a file another name; one that had it is replaced."""
+        os.rename(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
+
+    def link(
+        self,
+        source: Path,
+        target: Path,
+        source_fd: int | None = None,
+        target_fd: int | None = None,
+    ) -> None:
+        """Give a file a further name.
+
+        Raises:
+            FileExistsError: The name is taken.
+        """
+        os.link(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
+
+    def unlink(self, path: Path, dir_fd: int | None = None) -> None:
+        """Remove a name."""
+        os.unlink(path, dir_fd=dir_fd)
+
+    def make_directory(self, path: Path, mode: int = 0o700) -> None:
+        """Make one directory.
+
+        Raises:
+            FileExistsError: It is there.
+        """
+        os.mkdir(path, mode)
+
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty directory."""
+        os.rmdir(path)
+
+    def set_times(self, path: Path | int, seconds: float) -> None:
+        """Set access and modification time, in seconds since 1970 UTC."""
+        os.utime(path, (seconds, seconds))
+
+    def replace_file(self, path: str, octets: bytes, mode: int = 0o600) -> None:
+        """Put ``octets`` in the place of a file: the old or the new, never a part.
+
+        States: temporary written -> synced -> renamed -> directory synced.  A crash
+        before the rename leaves the old file and one ``.tmp`` to be overwritten.
+        """
+        temporary = f"{path}.{os.getpid()}.tmp"
+        with contextlib.suppress(FileNotFoundError):
+            self.unlink(temporary)
+        fd = self.create(temporary, mode)
+        try:
+            try:
+                self.write(fd, octets)
+                self.synchronize(fd)
+            finally:
+                os.close(fd)
+            self.rename(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.unlink(temporary)
+            raise
+        self.synchronize_directory(os.path.dirname(path) or ".")
+
+
+class Content:
+    """The octets of one message while it arrives, with CRLF line ends.
+
+    Up to ``memory`` octets are kept in memory; beyond that they go to a file without a
+    name in ``directory``, which a crash leaves no trace of.
+
+    Args:
+        directory: Where the nameless file is made.
+        memory: Octets kept in memory.
+    """
+
+    __slots__ = ("_chunks", "_directory", "_file", "_map", "_memory", "size")
+
+    def __init__(self, directory: str, memory: int = 1 << 18) -> None:
+        self._directory = directory
+        self._memory = memory
+        self._chunks: list[bytes] = []
+        self._file: int | None = None
+        self._map: mmap.mmap | None = None
+        self.size = 0
+
+    @classmethod
+    def of(cls, octets: bytes) -> "Content":
+        """Content that is there already."""
+        content = cls("")
+        content._chunks.append(octets)
+        content.size = len(octets)
+        return content
+
+    def write(self, octets: bytes) -> None:
+        """Add octets.
+
+        Raises:
+            NoSpace: The disk is full; ``close`` leaves nothing behind.
+        """
+        self.size += len(octets)
+        if self._file is None:
+            self._chunks.append(octets)
+            if self.size > self._memory:
+                self._move_to_file()
+            return
+        with translated("write a temporary file"):
+            _write_all(self._file, octets)
+
+    def _move_to_file(self) -> None:
+        with translated(f"make a temporary file in {self._directory}"):
+            self._file = os.open(
+                self._directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600
+            )
+            for chunk in self._chunks:
+                _write_all(self._file, chunk)
+        self._chunks.clear()
+
+    def octets(self) -> bytes | mmap.mmap:
+        """All of it: one object that slices, finds and matches like ``bytes``."""
+        if self._file is not None:
+            if self._map is None:
+                self._map = mmap.mmap(self._file, self.size, access=mmap.ACCESS_READ)
+            return self._map
+        if len(self._chunks) != 1:
+            self._chunks = [b"".join(self._chunks)]
+        return self._chunks[0]
+
+    def close(self) -> None:
+        """Let go of memory and file."""
+        self._chunks.clear()
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def scratch_directory() -> str:
+    """Where nameless files go when nothing else is configured."""
+    return tempfile.gettempdir()

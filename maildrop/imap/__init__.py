@@ -1,0 +1,1 @@
+"""IMAP: sessions on Twisted transports."""

@@ -1,0 +1,1 @@
+"""What each IMAP command does; the file is named like the command."""

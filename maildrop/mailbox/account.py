@@ -1,0 +1,26 @@
+"""An account: whose mail it is, where it lies and with which rights it is touched."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One user, as the passwd-style file and the configuration give them.
+
+    Attributes:
+        name: The login name, in the form that owns the mail (``user`` or
+            ``user@domain``).
+        home: Absolute path of the home directory, variables expanded.
+        location: Where the mail lies, variables expanded: ``maildir:/home/u/Maildir``
+            or ``mbox:/var/spool/mail/u:/home/u/mail`` or ``memory:``.
+        uid: Owner of the mail files, None for the server's own.
+        gid: Their group, None for the server's own.
+        groups: Supplementary groups.
+    """
+
+    name: str
+    home: str
+    location: str
+    uid: int | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] = ()

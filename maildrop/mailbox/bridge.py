@@ -1,0 +1,212 @@
+"""The bridge between sessions on the reactor thread and synchronous stores.
+
+In this file:
+    Post        the mail of all accounts: what sessions and delivery are given
+    Mail        the mail of one account, shared by its sessions
+
+``open_mailbox`` has the open mailbox itself.
+
+Threads: a call on a store runs on the reactor thread when the store says that so
+many messages are cheap (``StoredMailbox.inline``), else in a thread.  Either way calls
+on one mailbox never overlap: a ``Gate`` holds back the second.  A coroutine of this
+package that needs no thread finishes without ever suspending.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from maildrop.mailbox.account import Account
+from maildrop.mailbox.gate import Gate, InThread, Watcher
+from maildrop.mailbox.interfaces import MailboxEntry, MailboxStatus, Store
+from maildrop.mailbox.open_mailbox import Mailbox
+
+
+class Post:
+    """The mail of every account that this process has open.
+
+    Args:
+        open_store: Makes the store of an account from its location.
+        in_thread: Where slow calls run.
+        owner: The rights with which an account's files are touched.
+        watcher: Tells of changes by other programs.
+        keep: Mailboxes kept open after their last session, least recently used first
+            out.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[Account], Store],
+        in_thread: InThread,
+        owner: Callable[[Account], AbstractContextManager[object]],
+        watcher: Watcher,
+        keep: int = 256,
+    ) -> None:
+        self.open_store = open_store
+        self.in_thread = in_thread
+        self.owner = owner
+        self.watcher = watcher
+        self.keep = keep
+        self._mails: dict[Account, Mail] = {}
+        self._unused: OrderedDict[Mailbox, Mail] = OrderedDict()
+
+    async def mail(self, account: Account) -> "Mail":
+        """The mail of ``account``, opened at its first session."""
+        mail = self._mails.get(account)
+        if mail is None:
+            mail = Mail(self, account)
+            self._mails[account] = mail
+        await mail.opened()
+        return mail
+
+    def used(self, mailbox: Mailbox) -> None:
+        """A session opened it."""
+        self._unused.pop(mailbox, None)
+
+    async def unused(self, mailbox: Mailbox, mail: "Mail") -> None:
+        """The last session left it; kept open until others push it out."""
+        self._unused[mailbox] = mail
+        while len(self._unused) > self.keep:
+            oldest, its_mail = self._unused.popitem(last=False)
+            await its_mail.forget(oldest)
+
+    async def close(self) -> None:
+        """Close every mailbox, writing what was put off."""
+        for mail in list(self._mails.values()):
+            await mail.close()
+        self._mails.clear()
+        self._unused.clear()
+
+
+class Mail:
+    """All mailboxes of one account, as sessions see them.
+
+    Attributes:
+        account: Whose.
+        post: Where it belongs.
+    """
+
+    def __init__(self, post: Post, account: Account) -> None:
+        self.post = post
+        self.account = account
+        self._store: Store | None = None
+        self._gate = self._new_gate()
+        self._open: dict[str, Mailbox] = {}
+
+    def _new_gate(self) -> Gate:
+        return Gate(self.post.in_thread, lambda: self.post.owner(self.account))
+
+    async def opened(self) -> None:
+        """Wait until the store is open."""
+        if self._store is None:
+            await self._gate.run(self._open_store)
+
+    def _open_store(self) -> None:
+        if self._store is None:
+            self._store = self.post.open_store(self.account)
+
+    @property
+    def store(self) -> Store:
+        """The store; ``opened`` was awaited before this is used."""
+        if self._store is None:
+            raise RuntimeError("Mail.store before Mail.opened")
+        return self._store
+
+    async def entries(self) -> list[MailboxEntry]:
+        """Every mailbox; see ``interfaces.Store.entries``."""
+        return await self._gate.run(self.store.entries)
+
+    async def open(self, name: str) -> Mailbox:
+        """Open a mailbox for one session, which calls ``Mailbox.leave`` when done.
+
+        Raises:
+            MailboxNotFound, MailboxNotSelectable, MailboxNameInvalid: as they say.
+        """
+        if name.upper() == "INBOX":
+            name = "INBOX"
+        mailbox = self._open.get(name)
+        if mailbox is None:
+            stored = await self._gate.run(lambda: self.store.open(name))
+            mailbox = self._open.get(name)
+            if mailbox is None:
+                mailbox = Mailbox(stored, self._new_gate(), self.post.watcher, self)
+                self._open[name] = mailbox
+            elif stored is not mailbox.stored:
+                stored.close()
+        mailbox.enter()
+        try:
+            await mailbox.refresh()
+        except BaseException:
+            await mailbox.leave()
+            raise
+        return mailbox
+
+    async def status(self, name: str) -> MailboxStatus:
+        """The numbers of STATUS."""
+        mailbox = await self.open(name)
+        try:
+            return mailbox.status()
+        finally:
+            await mailbox.leave()
+
+    async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
+        """See ``interfaces.Store.create``."""
+        await self._gate.run(lambda: self.store.create(name, special_use))
+
+    async def delete(self, name: str) -> None:
+        """See ``interfaces.Store.delete``; sessions that have it open are told."""
+        await self._forget_below(name)
+        await self._gate.run(lambda: self.store.delete(name))
+
+    async def rename(self, name: str, new_name: str) -> None:
+        """See ``interfaces.Store.rename``."""
+        if name.upper() != "INBOX":
+            await self._forget_below(name)
+        await self._gate.run(lambda: self.store.rename(name, new_name))
+        inbox = self._open.get("INBOX")
+        if inbox is not None and name.upper() == "INBOX":
+            await inbox.refresh()
+
+    async def subscriptions(self) -> list[str]:
+        """See ``interfaces.Store.subscriptions``."""
+        return await self._gate.run(self.store.subscriptions)
+
+    async def subscribe(self, name: str) -> None:
+        """See ``interfaces.Store.subscribe``."""
+        await self._gate.run(lambda: self.store.subscribe(name))
+
+    async def unsubscribe(self, name: str) -> None:
+        """See ``interfaces.Store.unsubscribe``."""
+        await self._gate.run(lambda: self.store.unsubscribe(name))
+
+    async def provide(self, special: Sequence[tuple[str, str]]) -> None:
+        """See ``interfaces.Store.provide``."""
+        await self._gate.run(lambda: self.store.provide(special))
+
+    async def _forget_below(self, name: str) -> None:
+        for opened in list(self._open):
+            if opened == name or opened.startswith(name + "/"):
+                await self.forget(self._open[opened])
+
+    def used(self, mailbox: Mailbox) -> None:
+        """A session opened it."""
+        self.post.used(mailbox)
+
+    async def unused(self, mailbox: Mailbox) -> None:
+        """The last session left it."""
+        await self.post.unused(mailbox, self)
+
+    async def forget(self, mailbox: Mailbox) -> None:
+        """Close a mailbox; sessions still in it get ``MailboxVanished``."""
+        if self._open.get(mailbox.name) is mailbox:
+            del self._open[mailbox.name]
+        self.post.used(mailbox)  # no longer one to be pushed out
+        await mailbox.close()
+
+    async def close(self) -> None:
+        """Close every mailbox and the store."""
+        for mailbox in list(self._open.values()):
+            await self.forget(mailbox)
+        if self._store is not None:
+            await self._gate.run(self._store.close)
+            self._store = None

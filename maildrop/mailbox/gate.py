@@ -1,0 +1,104 @@
+"""One at a time: calls on one mailbox, whichever thread they run on.
+
+In this file:
+    Gate        lets one call through at a time
+    InThread    "run this in a thread"
+    Watcher     "call me when one of these paths changes"
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+
+T = TypeVar("T")
+
+
+class InThread(Protocol):
+    """Runs a job in a thread of a pool, or at once in a test."""
+
+    def __call__(self, job: Callable[[], T]) -> Deferred[T]:
+        """Start ``job``; the Deferred fires on the reactor thread."""
+
+
+class Watcher(Protocol):
+    """Tells when files change; inotify, or a poll."""
+
+    def watch(
+        self, paths: Sequence[str], changed: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Call ``changed`` on the reactor thread soon after any path changes.
+
+        Returns:
+            A function that ends the watch.
+        """
+
+
+class Gate:
+    """Lets one call through at a time, first come first served.
+
+    Args:
+        in_thread: Where slow calls run.
+        owner: Gives the context in which each call runs: the rights of the account.
+    """
+
+    __slots__ = ("_busy", "_in_thread", "_owner", "_waiting")
+
+    def __init__(
+        self,
+        in_thread: InThread,
+        owner: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        self._in_thread = in_thread
+        self._owner = owner
+        self._busy = False
+        self._waiting: deque[Deferred[None]] = deque()
+
+    async def enter(self) -> None:
+        """Wait for a turn and take the gate; ``leave`` must follow."""
+        if self._busy:
+            turn: Deferred[None] = Deferred()
+            self._waiting.append(turn)
+            await turn  # the gate is handed over still busy
+        else:
+            self._busy = True
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.called:
+                turn.callback(None)
+                return
+        self._busy = False
+
+    @property
+    def free(self) -> bool:
+        """Whether a call would start at once."""
+        return not self._busy
+
+    async def run(self, job: Callable[[], T], *, inline: bool = False) -> T:
+        """Run ``job`` alone.
+
+        Args:
+            job: The call.
+            inline: It is cheap enough for the reactor thread.
+        """
+        await self.enter()
+        try:
+            if inline:
+                with self._owner():
+                    return job()
+            return await self._in_thread(lambda: self._as_owner(job))
+        finally:
+            self.leave()
+
+    async def beside(self, job: Callable[[], T]) -> T:
+        """Run ``job`` in a thread without the gate: it must not touch shared state."""
+        return await self._in_thread(lambda: self._as_owner(job))
+
+    def _as_owner(self, job: Callable[[], T]) -> T:
+        with self._owner():
+            return job()

@@ -1,0 +1,296 @@
+"""An open mailbox, shared by the sessions of a process.
+
+Every coroutine here finishes without suspending when the store is cheap and nobody else
+is at work on the mailbox.  Between two awaits a session may read ``table`` freely.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from maildrop.errors import MailboxVanished, MaildropError
+from maildrop.mailbox.flags import FlagChange
+from maildrop.mailbox.gate import Gate, Watcher
+from maildrop.mailbox.interfaces import (
+    Copied,
+    MailboxStatus,
+    NewMessage,
+    StoredMailbox,
+)
+from maildrop.mailbox.table import MessageTable
+from maildrop.mailbox.view import View
+
+T = TypeVar("T")
+
+
+class Keeper(Protocol):
+    """Who holds the open mailboxes of an account."""
+
+    def used(self, mailbox: "Mailbox") -> None:
+        """A session opened it."""
+
+    def unused(self, mailbox: "Mailbox") -> Awaitable[None]:
+        """The last session left it."""
+
+    def forget(self, mailbox: "Mailbox") -> Awaitable[None]:
+        """It is of no use any more: close it."""
+
+
+class Mailbox:
+    """One open mailbox.
+
+    Attributes:
+        stored: The store's side of it; only this class calls it.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, stored: StoredMailbox, gate: Gate, watcher: Watcher, keeper: Keeper
+    ) -> None:
+        self.stored = stored
+        self._gate = gate
+        self._watcher = watcher
+        self._keeper = keeper
+        self._sessions = 0
+        self._views: list[View] = []
+        self._listeners: list[Callable[[], None]] = []
+        self._end_watch: Callable[[], None] | None = None
+        self._told = stored.table.journal.end, len(stored.table)
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """Its name, levels joined by "/"."""
+        return self.stored.name
+
+    @property
+    def table(self) -> MessageTable:
+        """The columns.  Read them only right after an await of this class."""
+        return self.stored.table
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the account may not change it."""
+        return self.stored.read_only
+
+    # -- sessions
+
+    def enter(self) -> None:
+        """One more session has it open."""
+        self._sessions += 1
+        self._keeper.used(self)
+
+    async def leave(self) -> None:
+        """A session is done with it."""
+        self._sessions -= 1
+        if self._sessions == 0 and not self._closed:
+            await self._keeper.unused(self)
+
+    def view(self, *, read_only: bool) -> View:
+        """Sequence numbers for one session; ``drop_view`` ends it."""
+        view = View(self.table, read_only=read_only)
+        self._views.append(view)
+        return view
+
+    def drop_view(self, view: View) -> None:
+        """The session has left."""
+        if view in self._views:
+            self._views.remove(view)
+        self._trim()
+
+    def _trim(self) -> None:
+        journal = self.table.journal
+        if journal.entries:
+            positions = (view.position for view in self._views)
+            journal.forget_before(min(positions, default=journal.end))
+
+    # -- calls
+
+    async def turn(self) -> None:
+        """Wait until nobody changes the table."""
+        if not self._gate.free:
+            await self._gate.enter()
+            self._gate.leave()
+        self._check()
+
+    async def refresh(self) -> None:
+        """Take in what other processes and programs did.
+
+        Raises:
+            MailboxVanished: It was deleted or renumbered: the session must leave.
+        """
+        await self._run(self.stored.refresh, 1)
+
+    async def claim_recent(self) -> None:
+        """See ``interfaces.StoredMailbox.claim_recent``."""
+        await self._run(self.stored.claim_recent, 1)
+
+    async def change_flags(
+        self, uids: Sequence[int], change: FlagChange, by: object | None
+    ) -> Sequence[int]:
+        """See ``interfaces.StoredMailbox.change_flags``."""
+        return await self._run(
+            lambda: self.stored.change_flags(uids, change, by), len(uids)
+        )
+
+    async def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+        """See ``interfaces.StoredMailbox.expunge``."""
+        return await self._run(lambda: self.stored.expunge(uids, by), len(uids))
+
+    async def append(
+        self, messages: Sequence[NewMessage], by: object | None = None
+    ) -> Sequence[int]:
+        """Add messages, all or none; when it returns they are on disk.
+
+        Returns:
+            Their UIDs, in order.
+        """
+        if self._gate.free:
+            return await self._run(lambda: self._add(messages, by), None)
+        # Somebody is at work here: write the octets beside it.
+        staged = await self._gate.beside(lambda: self.stored.stage(messages))
+        return await self._run(lambda: self._publish(staged, by), None)
+
+    def _add(self, messages: Sequence[NewMessage], by: object | None) -> Sequence[int]:
+        return self._publish(self.stored.stage(messages), by)
+
+    def _publish(self, staged: object, by: object | None) -> Sequence[int]:
+        try:
+            return self.stored.publish(staged, by)
+        except BaseException:
+            self.stored.discard(staged)
+            raise
+
+    async def copy(self, uids: Sequence[int], target: "Mailbox") -> Copied:
+        """See ``interfaces.StoredMailbox.copy``."""
+        return await self._both(target, lambda: self.stored.copy(uids, target.stored))
+
+    async def move(
+        self, uids: Sequence[int], target: "Mailbox", by: object | None
+    ) -> Copied:
+        """See ``interfaces.StoredMailbox.move``."""
+        return await self._both(
+            target, lambda: self.stored.move(uids, target.stored, by)
+        )
+
+    async def read(self, uid: int) -> bytes:
+        """See ``interfaces.StoredMailbox.read``."""
+        return await self._run(lambda: self.stored.read(uid), 1)
+
+    async def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
+        """See ``interfaces.StoredMailbox.read_many``."""
+        return await self._run(lambda: self.stored.read_many(uids), len(uids))
+
+    async def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
+        """See ``interfaces.StoredMailbox.fragments``."""
+        return await self._run(lambda: self.stored.fragments(key, uids), len(uids))
+
+    async def uidls(self) -> list[bytes]:
+        """See ``interfaces.StoredMailbox.uidls``."""
+        return await self._run(self.stored.uidls, 1)
+
+    async def lock_maildrop(self) -> Callable[[], None]:
+        """See ``interfaces.StoredMailbox.lock_maildrop``."""
+        return await self._run(self.stored.lock_maildrop, 1)
+
+    def status(self) -> MailboxStatus:
+        """The numbers of STATUS, as of the last refresh."""
+        table = self.table
+        return MailboxStatus(
+            messages=len(table),
+            recent=table.recent(),
+            uid_next=table.uid_next,
+            uid_validity=table.uid_validity,
+            unseen=table.unseen,
+            highest_mod_seq=table.highest_mod_seq,
+            size=table.octets(),
+            deleted=len(table.deleted_uids()),
+        )
+
+    async def _run(self, job: Callable[[], T], messages: int | None) -> T:
+        """Run a call of the store; ``messages`` None means it always needs a thread."""
+        self._check()
+        inline = messages is not None and messages <= self.stored.inline
+        try:
+            return await self._gate.run(job, inline=inline)
+        except MailboxVanished:
+            await self._keeper.forget(self)
+            raise
+        finally:
+            self._announce()
+
+    async def _both(self, target: "Mailbox", job: Callable[[], T]) -> T:
+        if target is self:
+            return await self._run(job, None)
+        first, second = sorted((self, target), key=lambda mailbox: mailbox.name)
+        self._check()
+        target._check()
+        await first._gate.enter()
+        try:
+            return await second._run(job, None)
+        finally:
+            first._gate.leave()
+            self._announce()
+            target._announce()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise MailboxVanished(f"mailbox {self.name} was deleted or renamed")
+
+    # -- news
+
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` whenever messages or flags may have changed.
+
+        Returns:
+            A function that ends it.
+        """
+        self._listeners.append(changed)
+        if self._end_watch is None:
+            paths = list(self.stored.watched_paths())
+            self._end_watch = self._watcher.watch(paths, self._look)
+        return lambda: self._unlisten(changed)
+
+    def _unlisten(self, changed: Callable[[], None]) -> None:
+        self._listeners.remove(changed)
+        if not self._listeners and self._end_watch is not None:
+            self._end_watch()
+            self._end_watch = None
+
+    def _look(self) -> None:
+        """Something changed on disk: find out what, and tell the listeners."""
+        Deferred.fromCoroutine(self._refresh_for_news())
+
+    async def _refresh_for_news(self) -> None:
+        try:
+            await self.refresh()
+        except MaildropError as error:
+            self._log.info(
+                "{mailbox} not refreshed: {error}", mailbox=self, error=error
+            )
+            for changed in tuple(self._listeners):
+                changed()
+
+    def _announce(self) -> None:
+        """Tell the listeners if the table is not what they were told of."""
+        now = self.table.journal.end, len(self.table)
+        if now != self._told:
+            self._told = now
+            self._trim()
+            for changed in tuple(self._listeners):
+                changed()
+
+    async def close(self) -> None:
+        """Close it for good; waits for the call at work."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._end_watch is not None:
+            self._end_watch()
+            self._end_watch = None
+        await self._gate.run(self.stored.close)
+        for changed in tuple(self._listeners):
+            changed()

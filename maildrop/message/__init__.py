@@ -1,0 +1,1 @@
+"""Messages as octets: headers, ENVELOPE, BODYSTRUCTURE, sections; no I/O."""

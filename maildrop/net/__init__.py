@@ -1,0 +1,1 @@
+"""Connections: listeners, the base transport, the pump, PROXY protocol, workers."""

@@ -1,0 +1,339 @@
+"""The pump: one loop that serves every protocol's connections.
+
+In this file:
+    ServerConnection    a connection; a protocol subclasses it
+    Limits              what every connection is held to
+
+The way of octets: ``dataReceived`` hands them to the protocol's wire core
+(``receive``), then asks for events one by one (``next_event``) and has each handled
+(``handle``).  While a command runs no further event is asked for, so commands of a
+connection never overlap; pipelined commands are a loop, not a recursion; replies of one
+read leave in one write; and a peer that sends faster than it is served is paused.
+
+A handler that finishes at once returns None.  One that may have to wait is a coroutine;
+if it finishes without suspending it costs no Deferred.
+"""
+
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IOpenSSLContextFactory,
+    IReactorTime,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+Event = TypeVar("Event")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a connection is held to.
+
+    Attributes:
+        idle: Seconds without an octet from the peer before ``timed_out``.
+        ahead: Octets a peer may send while a command runs before it is paused.
+        behind: Octets of replies that may wait for a slow reader before ``drained``
+            makes a command wait.
+        close: Seconds a closing connection may take to flush before it is cut.
+    """
+
+    idle: float = 1800.0
+    ahead: int = 1 << 17
+    behind: int = 1 << 20
+    close: float = 30.0
+
+
+class ServerConnection(Protocol, Generic[Event]):
+    """One connection of a server, fed by Twisted, driven by the pump.
+
+    A protocol gives ``greet``, ``receive``, ``next_event``, ``handle``, ``broken``,
+    ``timed_out`` and ``closed``; the other methods are offered to it.
+
+    Args:
+        clock: Time.
+        limits: What the connection is held to.
+    """
+
+    _log = Logger()
+    transport: Any  # what Twisted, or net.transport, gives: more than ITransport
+
+    def __init__(self, clock: IReactorTime, limits: Limits) -> None:
+        self.clock = clock
+        self.limits = limits
+        self.octets_in = 0
+        self.octets_out = 0
+        self._replies: list[bytes] = []
+        self._busy = False
+        self._closing = False
+        self._lost = False
+        self._ahead = 0
+        self._paused = False
+        self._full = False
+        self._running: Deferred[None] | None = None
+        self._drained: Deferred[None] | None = None
+        self._heard = 0.0
+        self._timer: IDelayedCall | None = None
+        self._cutter: IDelayedCall | None = None
+
+    # -- what a protocol gives
+
+    def greet(self) -> None:
+        """The connection is there: send the greeting."""
+        raise NotImplementedError
+
+    def receive(self, octets: bytes) -> None:
+        """Hand octets to the wire core; must not raise."""
+        raise NotImplementedError
+
+    def next_event(self) -> Event | None:
+        """The next thing the peer said, None until more octets come; must not raise."""
+        raise NotImplementedError
+
+    def handle(self, event: Event) -> Coroutine[Any, Any, None] | None:
+        """Do it: at once, or in the coroutine returned."""
+        raise NotImplementedError
+
+    def broken(self) -> None:
+        """A handler raised what it should not: answer for it; it is logged already."""
+        raise NotImplementedError
+
+    def timed_out(self) -> None:
+        """The peer was silent for ``limits.idle``: say so; the connection is closed."""
+        raise NotImplementedError
+
+    def closed(self) -> None:
+        """The connection is gone: let go of everything.  Called exactly once."""
+        raise NotImplementedError
+
+    # -- what is offered
+
+    def write(self, octets: bytes) -> None:
+        """Send octets: joined with the other replies of this read."""
+        self._replies.append(octets)
+        if not self._busy:
+            self._flush()
+
+    async def drained(self) -> None:
+        """Send what was written and wait while the peer reads too slowly.
+
+        Between the pieces of a large answer; it returns at once while the peer keeps
+        up.  When the connection is lost meanwhile the waiting command is cancelled.
+        """
+        self._flush()
+        if self._full and not self._lost:
+            self._drained = Deferred()
+            await self._drained
+
+    async def write_all(self, pieces: AsyncIterator[bytes]) -> None:
+        """Send a large answer piece by piece, at the peer's speed."""
+        async for piece in pieces:
+            self.write(piece)
+            await self.drained()
+
+    def close(self) -> None:
+        """Send what was written and close; further input is ignored."""
+        if self._closing:
+            return
+        self._closing = True
+        self._flush()
+        if self.transport is not None and not self._lost:
+            self.transport.loseConnection()
+            self._cutter = self.clock.callLater(self.limits.close, self._cut)
+
+    def start_tls(self, context: IOpenSSLContextFactory) -> None:
+        """Send what was written in clear and begin TLS.
+
+        The caller has made sure that its wire core holds no octets received in clear:
+        if it does, it must ``close`` instead (RFC 3207 section 4.2 and kin).
+        """
+        self._flush()
+        self.transport.startTLS(context)
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the peer last sent anything."""
+        return self.clock.seconds() - self._heard
+
+    # -- Twisted's side
+
+    def connectionMade(self) -> None:
+        """A peer connected."""
+        self._heard = self.clock.seconds()
+        self._timer = self.clock.callLater(self.limits.idle, self._check_idle)
+        # Tells us when the peer reads too slowly: pauseProducing, resumeProducing.
+        self.transport.registerProducer(self, True)
+        self._busy = True
+        try:
+            self.greet()
+        except Exception:
+            self._log.failure("greeting failed")
+            self.close()
+        self._busy = False
+        self._flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets came."""
+        self._heard = self.clock.seconds()
+        if self._closing:
+            return
+        self.octets_in += len(data)
+        self.receive(data)
+        if not self._busy:
+            self._run()
+        else:
+            self._ahead += len(data)
+            if self._ahead > self.limits.ahead and not self._paused:
+                self._paused = True
+                self.transport.pauseProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._lost = self._closing = True
+        self._replies.clear()
+        for call in (self._timer, self._cutter):
+            if call is not None and call.active():
+                call.cancel()
+        self._timer = self._cutter = None
+        if self._running is not None and self._drained is None:
+            return  # the command at work ends first; see _ended
+        if self._drained is not None:
+            waiting, self._drained = self._drained, None
+            waiting.cancel()
+            return
+        self._let_go()
+
+    def pauseProducing(self) -> None:
+        """The transport holds enough unsent octets."""
+        self._full = True
+
+    def resumeProducing(self) -> None:
+        """The transport has room again."""
+        self._full = False
+        if self._drained is not None:
+            waiting, self._drained = self._drained, None
+            waiting.callback(None)
+
+    def stopProducing(self) -> None:
+        """The transport is closing."""
+
+    # -- the loop
+
+    def _run(self) -> None:
+        self._busy = True
+        while not self._closing:
+            event = self.next_event()
+            if event is None:
+                break
+            if not self._step(event):
+                self._flush()
+                return
+        self._busy = False
+        self._flush()
+
+    def _step(self, event: Event) -> bool:
+        """Handle one event; False when it goes on later (``_ended``)."""
+        try:
+            work = self.handle(event)
+            if work is None:
+                return True
+            try:
+                first = work.send(None)
+            except StopIteration:
+                return True
+        except Exception:
+            self._fail()
+            return True
+        self._running = Deferred.fromCoroutine(_resumed(work, first))
+        self._running.addErrback(self._failed)
+        if self._running.called:
+            self._running = None
+            return True
+        self._running.addCallback(self._ended)
+        return False
+
+    def _failed(self, failure: Failure) -> None:
+        if not (self._lost and failure.check(CancelledError)):
+            self._log.failure("command failed", failure=failure)
+            self._answer_broken()
+
+    def _fail(self) -> None:
+        self._log.failure("command failed")
+        self._answer_broken()
+
+    def _answer_broken(self) -> None:
+        try:
+            self.broken()
+        except Exception:
+            self._log.failure("error reply failed")
+            self.close()
+
+    def _ended(self, _: None) -> None:
+        self._running = None
+        if self._lost:
+            self._let_go()
+            return
+        self._ahead = 0
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
+        self._run()
+
+    def _let_go(self) -> None:
+        try:
+            self.closed()
+        except Exception:
+            self._log.failure("closing failed")
+
+    def _flush(self) -> None:
+        if not self._replies or self.transport is None:
+            return
+        if len(self._replies) == 1:
+            octets = self._replies[0]
+        else:
+            octets = b"".join(self._replies)
+        self._replies = []
+        self.octets_out += len(octets)
+        self.transport.write(octets)
+
+    # -- time
+
+    def _check_idle(self) -> None:
+        rest = self._heard + self.limits.idle - self.clock.seconds()
+        if rest > 0 or self._busy:
+            self._timer = self.clock.callLater(max(rest, 1.0), self._check_idle)
+            return
+        self._timer = None
+        self.timed_out()
+        self.close()
+
+    def _cut(self) -> None:
+        self._cutter = None
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+
+async def _resumed(work: Coroutine[Any, Any, None], first: object) -> None:
+    """Go on with a coroutine that was started by hand and awaits ``first``."""
+    waiting: Any = first
+    while True:
+        try:
+            result = await waiting
+        except BaseException as error:
+            step = _thrower(work, error)
+        else:
+            del result
+            step = work.send
+        try:
+            waiting = step(None)
+        except StopIteration:
+            return
+
+
+def _thrower(work: Coroutine[Any, Any, None], error: BaseException) -> Any:  # noqa: ANN401
+    return lambda _: work.throw(error)

@@ -1,0 +1,1 @@
+"""What each POP3 command does."""

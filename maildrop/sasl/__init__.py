@@ -1,0 +1,1 @@
+"""SASL mechanisms, the server side, without I/O (RFC 4422)."""

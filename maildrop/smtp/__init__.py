@@ -1,0 +1,1 @@
+"""SMTP, submission and LMTP receivers on Twisted transports."""

@@ -1,0 +1,1 @@
+"""SMTP octets to commands and back (RFC 5321), no I/O."""

@@ -1,0 +1,1 @@
+"""Stores: Maildir, mbox and memory behind the interfaces of ``mailbox``."""

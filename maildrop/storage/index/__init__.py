@@ -1,0 +1,1 @@
+"""Ledger, cache and text: what stands beside the mail files."""

@@ -1,0 +1,1 @@
+"""mbox: the spool inbox and a folder directory."""

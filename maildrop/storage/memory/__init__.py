@@ -1,0 +1,1 @@
+"""Mail in memory, for tests."""

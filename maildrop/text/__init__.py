@@ -1,0 +1,1 @@
+"""Charsets and case folding, shared by scanner, search and commands."""
