@@ -4,6 +4,7 @@ In this file:
     SEEN ... DRAFT    the system flags of RFC 3501 section 2.3.2 as bits
     SYSTEM_FLAGS      their names
     FlagChange        what STORE asks for
+    combined          what a message has after a change
     is_keyword        which names may become keywords
 
 ``\Recent`` is no flag here: it is a fact about a session (``view.View.recent``).
@@ -73,3 +74,21 @@ def is_keyword(name: str) -> bool:
         and name.isprintable()
         and not _ATOM_SPECIALS.intersection(name)
     )
+
+
+def combined(
+    before: tuple[int, int], operation: Operation, named: tuple[int, int]
+) -> tuple[int, int]:
+    """Flags and keywords after a change.
+
+    Args:
+        before: Flag bits and keyword bits there are.
+        operation: Replace, add or remove.
+        named: Flag bits and keyword bits that the change names.
+    """
+    flags, keywords = before
+    if operation is Operation.ADD:
+        return flags | named[0], keywords | named[1]
+    if operation is Operation.REMOVE:
+        return flags & ~named[0], keywords & ~named[1]
+    return flags & ~ALL_SYSTEM | named[0], named[1]

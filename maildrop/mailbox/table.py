@@ -113,17 +113,15 @@ class MessageTable:
     def rows(self, uids: Sequence[int]) -> Sequence[int]:
         """The rows of ``uids`` (ascending) that are still there.
 
-        One comparison when the UIDs are neighbours, which they mostly are.
+        Two searches and a comparison of memory when none between them is missing,
+        which is the rule.
         """
         if not uids:
             return ()
         first = bisect_left(self.uids, uids[0])
         last = first + len(uids)
-        if (
-            last <= len(self.uids)
-            and self.uids[first] == uids[0]
-            and self.uids[last - 1] == uids[-1]
-        ):
+        neighbours = self.uids[first:last]
+        if neighbours == (uids if isinstance(uids, array) else array("I", uids)):
             return range(first, last)
         found = (self.row(uid) for uid in uids)
         return [row for row in found if row is not None]

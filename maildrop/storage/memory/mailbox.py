@@ -1,0 +1,188 @@
+"""One mailbox in memory."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from maildrop.errors import MailboxInUse, MailboxVanished, MessageExpunged
+from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
+from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.mailbox.table import MessageTable
+from maildrop.message.fragments import fragment
+
+
+class MemoryMailbox:
+    """See ``mailbox.interfaces.StoredMailbox``."""
+
+    read_only = False
+    inline = sys.maxsize
+
+    def __init__(self, name: str, uid_validity: int, now: Callable[[], float]) -> None:
+        self.name = name
+        self.table = MessageTable(uid_validity)
+        self._now = now
+        self._octets: dict[int, bytes] = {}
+        self._fragments: dict[tuple[int, bytes], bytes] = {}
+        self._locked = False
+        self._gone = False
+
+    def vanish(self) -> None:
+        """The mailbox was deleted."""
+        self._gone = True
+
+    def refresh(self) -> None:
+        """Nobody else writes here."""
+        if self._gone:
+            raise MailboxVanished(f"mailbox {self.name} was deleted")
+
+    def claim_recent(self) -> None:
+        """All messages there are now have been in a session."""
+        self.table.first_recent = self.table.uid_next
+
+    def _next_mod_seq(self) -> int:
+        return self.table.highest_mod_seq + 1
+
+    def change_flags(
+        self, uids: Sequence[int], change: FlagChange, by: object | None
+    ) -> Sequence[int]:
+        """Change flags and keywords."""
+        table = self.table
+        adding = change.operation is not Operation.REMOVE
+        keywords = table.keyword_bits(change.keywords, create=adding)
+        mod_seq = self._next_mod_seq()
+        changed = []
+        for row in table.rows(uids):
+            before = table.flags[row], table.keywords[row]
+            after = combined(before, change.operation, (change.flags, keywords))
+            if after != before:
+                table.set_row(row, *after, mod_seq)
+                changed.append(table.uids[row])
+        if changed:
+            table.record(changed, mod_seq, by)
+        return changed
+
+    def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+        """Remove messages."""
+        rows = self.table.rows(uids)
+        gone = [self.table.uids[row] for row in rows]
+        if gone:
+            self.table.remove_rows(rows, self._next_mod_seq(), by)
+            for uid in gone:
+                del self._octets[uid]
+            removed = set(gone)
+            for key in [key for key in self._fragments if key[0] in removed]:
+                del self._fragments[key]
+        return gone
+
+    def stage(self, messages: Sequence[NewMessage]) -> object:
+        """Take the octets."""
+        return [
+            (message, message.head + bytes(message.content.octets()))
+            for message in messages
+        ]
+
+    def publish(self, staged: object, by: object | None) -> Sequence[int]:
+        """Add the messages."""
+        assert isinstance(staged, list)  # noqa: S101 - what stage gave
+        table = self.table
+        bits = [
+            table.keyword_bits(message.keywords, create=True) for message, _ in staged
+        ]
+        return [
+            self._add(
+                octets,
+                int(self._now()) if message.date is None else message.date,
+                message.flags,
+                keywords,
+            )
+            for (message, octets), keywords in zip(staged, bits, strict=True)
+        ]
+
+    def _add(self, octets: bytes, date: int, flags: int, keywords: int) -> int:
+        uid = self.table.uid_next
+        mod_seq = self._next_mod_seq()
+        self.table.append_row(
+            uid, len(octets), date, flags & ALL_SYSTEM, keywords, mod_seq
+        )
+        self._octets[uid] = octets
+        return uid
+
+    def discard(self, staged: object) -> None:
+        """Nothing was kept."""
+
+    def copy(self, uids: Sequence[int], target: StoredMailbox) -> Copied:
+        """Copy messages."""
+        if not isinstance(target, MemoryMailbox):
+            raise TypeError("copy between stores of different kinds")
+        table = self.table
+        rows = list(table.rows(uids))
+        bits = [
+            target.table.keyword_bits(
+                table.keywords_of(table.keywords[row]), create=True
+            )
+            for row in rows
+        ]
+        source = [table.uids[row] for row in rows]
+        new = [
+            target._add(
+                self._octets[uid],
+                self.table.dates[row],
+                self.table.flags[row],
+                keywords,
+            )
+            for uid, row, keywords in zip(source, rows, bits, strict=True)
+        ]
+        return Copied(target.table.uid_validity, source, new)
+
+    def move(
+        self, uids: Sequence[int], target: StoredMailbox, by: object | None
+    ) -> Copied:
+        """Move messages."""
+        copied = self.copy(uids, target)
+        self.expunge(copied.source, by)
+        return copied
+
+    def read(self, uid: int) -> bytes:
+        """The whole message."""
+        octets = self._octets.get(uid)
+        if octets is None:
+            raise MessageExpunged(f"{self.name}: no message with UID {uid}")
+        return octets
+
+    def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
+        """Whole messages."""
+        return [self._octets.get(uid) for uid in uids]
+
+    def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
+        """Pieces of messages, made once."""
+        return [self._fragment(uid, key) for uid in uids]
+
+    def _fragment(self, uid: int, key: bytes) -> bytes | None:
+        octets = self._octets.get(uid)
+        if octets is None:
+            return None
+        made = self._fragments.get((uid, key))
+        if made is None:
+            made = self._fragments[uid, key] = fragment(octets, key)
+        return made
+
+    def uidls(self) -> list[bytes]:
+        """POP3 unique ids."""
+        form = b"%%08x%08x" % self.table.uid_validity
+        return [form % uid for uid in self.table.uids]
+
+    def lock_maildrop(self) -> Callable[[], None]:
+        """The exclusive-access lock of POP3."""
+        if self._locked:
+            raise MailboxInUse(f"{self.name} is locked by another POP3 session")
+        self._locked = True
+        return self._unlock
+
+    def _unlock(self) -> None:
+        self._locked = False
+
+    def watched_paths(self) -> Iterable[str]:
+        """No file says anything about it."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
