@@ -16,7 +16,6 @@ import contextlib
 import errno
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import Final
 
@@ -226,10 +225,14 @@ class Content:
             _write_all(self._file, octets)
 
     def _move_to_file(self) -> None:
-        with translated(f"make a temporary file in {self._directory}"):
-            self._file = os.open(
-                self._directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600
-            )
+        doing = f"make a temporary file in {self._directory}"
+        with translated(doing):
+            try:
+                self._file = os.open(
+                    self._directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600
+                )
+            except FileNotFoundError as error:
+                raise translate(error, doing) from error
             for chunk in self._chunks:
                 _write_all(self._file, chunk)
         self._chunks.clear()
@@ -237,7 +240,7 @@ class Content:
     def octets(self) -> bytes | mmap.mmap:
         """All of it: one object that slices, finds and matches like ``bytes``."""
         if self._file is not None:
-            if self._map is None:
+            if self._map is None or len(self._map) != self.size:
                 self._map = mmap.mmap(self._file, self.size, access=mmap.ACCESS_READ)
             return self._map
         if len(self._chunks) != 1:
@@ -253,8 +256,3 @@ class Content:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-
-def scratch_directory() -> str:
-    """Where nameless files go when nothing else is configured."""
-    return tempfile.gettempdir()

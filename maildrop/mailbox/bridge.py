@@ -15,7 +15,9 @@ package that needs no thread finishes without ever suspending.
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from weakref import WeakValueDictionary
 
+from maildrop.errors import MailboxVanished
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import Gate, InThread, Watcher
 from maildrop.mailbox.interfaces import MailboxEntry, MailboxStatus, Store
@@ -47,7 +49,8 @@ class Post:
         self.owner = owner
         self.watcher = watcher
         self.keep = keep
-        self._mails: dict[Account, Mail] = {}
+        # A Mail lives as long as a session, or a mailbox kept open, refers to it.
+        self._mails: WeakValueDictionary[Account, Mail] = WeakValueDictionary()
         self._unused: OrderedDict[Mailbox, Mail] = OrderedDict()
 
     async def mail(self, account: Account) -> "Mail":
@@ -124,6 +127,13 @@ class Mail:
         """
         if name.upper() == "INBOX":
             name = "INBOX"
+        try:
+            return await self._open_once(name)
+        except MailboxVanished:
+            # It was kept open while another program replaced it.
+            return await self._open_once(name)
+
+    async def _open_once(self, name: str) -> Mailbox:
         mailbox = self._open.get(name)
         if mailbox is None:
             stored = await self._gate.run(lambda: self.store.open(name))
