@@ -28,6 +28,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from maildrop.net.peer import Peer, peer_of
+
 Event = TypeVar("Event")
 
 
@@ -68,6 +70,7 @@ class ServerConnection(Protocol, Generic[Event]):
         self.limits = limits
         self.octets_in = 0
         self.octets_out = 0
+        self._peer: Peer | None = None
         self._replies: list[bytes] = []
         self._busy = False
         self._closing = False
@@ -153,7 +156,22 @@ class ServerConnection(Protocol, Generic[Event]):
         if it does, it must ``close`` instead (RFC 3207 section 4.2 and kin).
         """
         self._flush()
+        self._peer = None
         self.transport.startTLS(context)
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end, and what TLS settled with it."""
+        if self._peer is not None:
+            return self._peer
+        peer = peer_of(self.transport)
+        if peer.encryption is None or peer.encryption.version:
+            self._peer = peer  # else the handshake goes on: there is more to learn
+        return peer
+
+    def kick(self) -> None:
+        """The administrator ends the connection; a protocol may say so first."""
+        self.close()
 
     @property
     def idle_seconds(self) -> float:
