@@ -1,0 +1,454 @@
+"""The configuration: every key, its type, default, kind and documentation.
+
+In this file:
+    Configuration       the whole file; its fields are keys and sections
+    Users ... Limits    the sections
+    Listen              one ``[[listen]]``
+    KEYS, SECTIONS      the same as tables, for whoever walks over all of it
+    PROTOCOLS           what can be served, with its usual ports
+
+All else comes from here: the loader (``config``), ``conf/maildrop.toml`` and
+``docs/reference.md`` (``reference``), ``maildrop config check|show|explain``.  Add a
+key here and it can be set, is checked and is documented.
+
+Security: there is no key that makes maildrop take mail for a domain that is not named,
+or that lets a client send without authentication: no configuration is an open relay.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from maildrop.app import kinds
+from maildrop.app.kinds import Kind
+
+
+def _key(
+    kind: Kind, about: str, *, shown: str = "", example: str = ""
+) -> Mapping[str, object]:
+    """What is known of a key beside its type and default: field metadata.
+
+    Args:
+        kind: What may be written.
+        about: Documentation.
+        shown: The default in words, where it is not simply the value.
+        example: TOML for the commented example, where the default says too little.
+    """
+    return {"kind": kind, "about": about, "shown": shown, "example": example}
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Who has mail here and how they prove who they are."""
+
+    passwd: str = field(
+        default="passwd",
+        metadata=_key(
+            kinds.PATH,
+            "The file of users, one a line: name:password:uid:gid:gecos:home:shell:"
+            "extra. A Dovecot passwd-file works as it is. A changed file is seen "
+            "at once. Edit it with `maildrop user`.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialUse:
+    """Mailboxes made at a user's first login (RFC 6154); an empty name makes none."""
+
+    drafts: str = field(
+        default="Drafts", metadata=_key(kinds.MAILBOX, "Messages being written.")
+    )
+    sent: str = field(
+        default="Sent", metadata=_key(kinds.MAILBOX, "Copies of messages sent.")
+    )
+    trash: str = field(
+        default="Trash", metadata=_key(kinds.MAILBOX, "Messages thrown away.")
+    )
+    junk: str = field(
+        default="Junk", metadata=_key(kinds.MAILBOX, "Messages taken for spam.")
+    )
+    archive: str = field(
+        default="Archive", metadata=_key(kinds.MAILBOX, "Messages put aside.")
+    )
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Name and RFC 6154 attribute of each that is wanted."""
+        named = {
+            "\\Drafts": self.drafts,
+            "\\Sent": self.sent,
+            "\\Trash": self.trash,
+            "\\Junk": self.junk,
+            "\\Archive": self.archive,
+        }
+        return [(name, attribute) for attribute, name in named.items() if name]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Which mail is ours and where it lies."""
+
+    domains: tuple[str, ...] = field(
+        default=(),
+        metadata=_key(
+            kinds.DOMAINS,
+            "Domains whose mail is delivered here. Mail for any other is refused.",
+            shown="the hostname, and localhost",
+            example='["example.org"]',
+        ),
+    )
+    location: str = field(
+        default="maildir:~/Maildir",
+        metadata=_key(
+            kinds.LOCATION,
+            "Where a user's mail lies: maildir:PATH, or mbox:INBOX:FOLDERS (the spool "
+            "file, and the directory of all other mailboxes). ~ or %h is the home, %u "
+            "the user's name, %n the part before an @ in it, %d the part after. "
+            "`mail=` in a user's line goes before it.",
+        ),
+    )
+    separator: str = field(
+        default="+",
+        metadata=_key(
+            kinds.SEPARATOR,
+            "What stands between user and detail in an address: user+detail@domain "
+            "is delivered to user.",
+        ),
+    )
+    special_use: SpecialUse = field(default_factory=SpecialUse)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Encryption: TLS 1.2 and later. Changed files are taken up without a restart."""
+
+    certificate: str = field(
+        default="",
+        metadata=_key(
+            kinds.PATH_OR_NONE,
+            "PEM file of the certificate and its chain. If neither it nor the key "
+            "exists, a self-signed one is made and the log says so.",
+            shown="certs/server.pem below state",
+            example='"../certs/server.pem"',
+        ),
+    )
+    key: str = field(
+        default="",
+        metadata=_key(
+            kinds.PATH_OR_NONE,
+            "PEM file of the certificate's private key.",
+            shown="certs/server.key below state",
+            example='"../certs/server.key"',
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Passwords."""
+
+    cleartext: str = field(
+        default="tls",
+        metadata=_key(
+            kinds.choice("tls", "always"),
+            "When a password may cross the wire readable: only inside TLS (and from "
+            "this machine itself), or always.",
+        ),
+    )
+    cache: float = field(
+        default=300.0,
+        metadata=_key(
+            kinds.SECONDS,
+            "How long a password that was right is known without hashing it again. "
+            "A changed user is asked again at once. 0 hashes each time.",
+        ),
+    )
+    scheme: str = field(
+        default="ARGON2ID",
+        metadata=_key(
+            kinds.choice("ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "SCRAM-SHA-256"),
+            "How `maildrop user add` and `passwd` hash new passwords.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What happens to mail on its way to a mailbox."""
+
+    aliases: tuple[str, ...] = field(
+        default=(),
+        metadata=_key(
+            kinds.PATHS,
+            "aliases(5) files, looked up in this order.",
+            shown="none",
+            example='["/etc/aliases"]',
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is told, on standard output or in twistd's log file."""
+
+    format: str = field(
+        default="text",
+        metadata=_key(
+            kinds.choice("text", "json"),
+            "One line an event: for people, or a JSON object for programs.",
+        ),
+    )
+    level: str = field(
+        default="info",
+        metadata=_key(
+            kinds.choice("debug", "info", "warn", "error"),
+            "The least important events told.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client, or all together, may take."""
+
+    message: int = field(
+        default=50 << 20,
+        metadata=_key(
+            kinds.OCTETS,
+            "The largest message taken, by SMTP, LMTP, submission and APPEND.",
+            example='"50M"',
+        ),
+    )
+    line: int = field(
+        default=65536,
+        metadata=_key(kinds.OCTETS, "The longest IMAP command without its literals."),
+    )
+    recipients: int = field(
+        default=1000,
+        metadata=_key(
+            kinds.count(100),
+            "Recipients of one message. RFC 5321 section 4.5.3.1.8: at least 100.",
+        ),
+    )
+    connections: int = field(
+        default=10_000,
+        metadata=_key(kinds.count(1), "Connections at a time, of all protocols."),
+    )
+    connections_per_source: int = field(
+        default=0,
+        metadata=_key(
+            kinds.count(),
+            "Connections at a time from one IPv4 address or IPv6 /64; 0 is no limit.",
+        ),
+    )
+    connections_per_user: int = field(
+        default=0,
+        metadata=_key(kinds.count(), "Sessions of one user at a time; 0 is no limit."),
+    )
+    errors: int = field(
+        default=20,
+        metadata=_key(
+            kinds.count(1), "Bad commands after which a connection is closed."
+        ),
+    )
+    login: float = field(
+        default=120.0,
+        metadata=_key(kinds.SECONDS, "Time an IMAP or POP3 client has to log in."),
+    )
+    idle_imap: float = field(
+        default=1800.0,
+        metadata=_key(
+            kinds.SECONDS,
+            "Silence after which an IMAP session ends. RFC 3501 section 5.4: at least "
+            "30 minutes.",
+            example='"30m"',
+        ),
+    )
+    idle_pop3: float = field(
+        default=600.0,
+        metadata=_key(
+            kinds.SECONDS,
+            "Silence after which a POP3 session ends. RFC 1939 section 3: at least 10 "
+            "minutes.",
+            example='"10m"',
+        ),
+    )
+    idle_smtp: float = field(
+        default=300.0,
+        metadata=_key(
+            kinds.SECONDS,
+            "Silence after which an SMTP, submission or LMTP session ends. RFC 5321 "
+            "section 4.5.3.2.7: at least 5 minutes.",
+            example='"5m"',
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A protocol that can be served.
+
+    Attributes:
+        about: What it is for.
+        port: The port of RFC and habit.
+        implicit: The port with TLS from the first octet, 0 if there is none.
+    """
+
+    about: str
+    port: int
+    implicit: int
+
+
+PROTOCOLS: Final[Mapping[str, Protocol]] = {
+    "imap": Protocol("reading mail: IMAP (RFC 3501)", 143, 993),
+    "pop3": Protocol("fetching mail: POP3 (RFC 1939)", 110, 995),
+    "smtp": Protocol("mail from other servers: SMTP (RFC 5321)", 25, 0),
+    "submission": Protocol("mail from our users: submission (RFC 6409)", 587, 465),
+    "lmtp": Protocol("mail from a mail transport agent: LMTP (RFC 2033)", 24, 0),
+}
+
+#: Known words that this version does not serve.
+NOT_SERVED: Final = ("managesieve", "web", "milter", "http")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One port or socket that is listened on; give as many as you like.
+
+    Without any, maildrop serves imap on 143 and 993, pop3 on 110 and 995, smtp on 25,
+    submission on 587 and lmtp on lmtp.sock below state.
+    """
+
+    protocol: str = field(
+        metadata=_key(
+            kinds.choice(*PROTOCOLS, *NOT_SERVED),
+            "What is spoken there: " + " ".join(PROTOCOLS) + ".",
+            example='"imap"',
+        )
+    )
+    endpoint: str = field(
+        metadata=_key(
+            kinds.TEXT,
+            "Where: a Twisted endpoint string. tcp:143, "
+            "tcp:143:interface=127.0.0.1, unix:/run/lmtp.sock:mode=660, or "
+            "systemd:domain=INET:index=0 for a socket that systemd opened.",
+            example='"tcp:143"',
+        )
+    )
+    tls: str = field(
+        default="",
+        metadata=_key(
+            kinds.choice("none", "starttls", "implicit"),
+            "none, starttls (the client asks for TLS), or implicit (TLS from the first "
+            "octet).",
+            shown="implicit on port 993, 995 or 465, none on a Unix socket and for "
+            "lmtp, else starttls",
+            example='"starttls"',
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The whole configuration, every path absolute, every default filled in."""
+
+    version: int = field(
+        default=1,
+        metadata=_key(kinds.count(1, 1), "The version of this format; always 1."),
+    )
+    hostname: str = field(
+        default="",
+        metadata=_key(
+            kinds.HOST,
+            "The name of this machine in greetings and headers.",
+            shown="the system's name",
+            example='"mail.example.org"',
+        ),
+    )
+    state: str = field(
+        default="/var/lib/maildrop",
+        metadata=_key(
+            kinds.PATH,
+            "A directory of maildrop's own: control socket, indexes of mbox users, "
+            "generated certificate.",
+        ),
+    )
+    workers: int = field(
+        default=1,
+        metadata=_key(
+            kinds.count(0, 64), "Processes that serve clients; 0 is one per core."
+        ),
+    )
+    user: str = field(
+        default="maildrop",
+        metadata=_key(
+            kinds.ACCOUNT,
+            "The account to work as when started as root, which opens the ports "
+            "first. Mail of users that have a uid is touched with their own rights, "
+            "all else with this account's. Without root it is not looked at.",
+        ),
+    )
+    users: Users = field(default_factory=Users)
+    mail: Mail = field(default_factory=Mail)
+    tls: Tls = field(default_factory=Tls)
+    auth: Auth = field(default_factory=Auth)
+    delivery: Delivery = field(default_factory=Delivery)
+    log: Log = field(default_factory=Log)
+    limits: Limits = field(default_factory=Limits)
+    listen: tuple[Listen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key, as tables and pages want it.
+
+    Attributes:
+        section: Names of the tables it stands in: ``("mail", "special_use")``.
+        name: Its own name.
+        kind: What may be written.
+        about: Documentation.
+        default: Its value when it is left out, None if it must be given.
+        shown: The default in words, if the value does not say it.
+        example: TOML for the example file, empty for the default.
+    """
+
+    section: tuple[str, ...]
+    name: str
+    kind: Kind
+    about: str
+    default: object
+    shown: str
+    example: str
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Section and name."""
+        return (*self.section, self.name)
+
+
+#: The tables of the file, in the order of its pages.
+SECTIONS: Final[Mapping[tuple[str, ...], type[Any]]] = {
+    (): Configuration,
+    ("users",): Users,
+    ("mail",): Mail,
+    ("mail", "special_use"): SpecialUse,
+    ("tls",): Tls,
+    ("auth",): Auth,
+    ("delivery",): Delivery,
+    ("log",): Log,
+    ("limits",): Limits,
+    ("listen",): Listen,
+}
+
+
+def _keys() -> Iterator[Key]:
+    for section, cls in SECTIONS.items():
+        for each in dataclasses.fields(cls):
+            if each.metadata:
+                missing = each.default is dataclasses.MISSING
+                default = None if missing else each.default
+                yield Key(section, each.name, default=default, **each.metadata)
+
+
+KEYS: Final[Mapping[tuple[str, ...], Key]] = {key.path: key for key in _keys()}
