@@ -106,3 +106,15 @@ class AccountDisabled(AuthenticationFailed):
 
 class ConfigurationError(PermanentError):
     """The configuration cannot be used; the text names file, line and key."""
+
+
+class NoSuchUser(PermanentError):
+    """The domain is ours and the address is nobody's (RFC 3463: 5.1.1)."""
+
+
+class RelayDenied(PermanentError):
+    """The domain is not ours, and mail for it is not taken here."""
+
+
+class MailLoop(PermanentError):
+    """The message was here before, or has travelled too far (RFC 5321 section 6.3)."""
