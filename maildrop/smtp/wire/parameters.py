@@ -1,0 +1,57 @@
+r"""Parameters of MAIL and RCPT: ``SIZE=1000 BODY=8BITMIME``.
+
+In this file:
+    parameters    the pairs of a command, not yet understood
+    xtext         a value in the encoding of RFC 3461 section 4
+    UnknownParameter    a keyword that the command does not have
+
+Grammar: RFC 5321 section 4.1.2:
+
+    esmtp-param   = esmtp-keyword [ "=" esmtp-value ]
+    esmtp-keyword = ( ALPHA / DIGIT ) *( ALPHA / DIGIT / "-" )
+    esmtp-value   = 1*( %d33-60 / %d62-126 )           ; and UTF-8: RFC 6531 section 3.3
+"""
+
+import re
+from typing import Final
+
+from maildrop.errors import ProtocolSyntaxError
+
+_PARAMETER: Final = re.compile(
+    rb"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[!-<>-~\x80-\xff]+))?"
+)
+_XTEXT: Final = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
+_HEXCHAR: Final = re.compile(rb"\+([0-9A-F]{2})")
+
+
+class UnknownParameter(ProtocolSyntaxError):
+    """A keyword that this command does not have (RFC 5321 section 4.1.1.11: 555)."""
+
+
+def parameters(octets: bytes) -> dict[bytes, bytes | None]:
+    """The pairs, keywords in upper case, None where there is no value.
+
+    Raises:
+        ProtocolSyntaxError: A parameter is malformed, or given twice.
+    """
+    found: dict[bytes, bytes | None] = {}
+    for word in octets.split():
+        match = _PARAMETER.fullmatch(word)
+        if match is None:
+            raise ProtocolSyntaxError("malformed parameter")
+        keyword = match.group("keyword").upper()
+        if keyword in found:
+            raise ProtocolSyntaxError("parameter given twice")
+        found[keyword] = match.group("value")
+    return found
+
+
+def xtext(octets: bytes) -> bytes:
+    """Decode ``+2B`` and its kin.
+
+    Raises:
+        ProtocolSyntaxError: It is not xtext.
+    """
+    if not _XTEXT.fullmatch(octets):
+        raise ProtocolSyntaxError("not xtext")
+    return _HEXCHAR.sub(lambda hexchar: bytes([int(hexchar[1], 16)]), octets)
