@@ -1,0 +1,147 @@
+"""The log: one event, one line, for people or for programs.
+
+In this file:
+    LineObserver    an observer of ``twisted.logger`` that writes lines
+    destination     where twistd's options say the lines go
+
+Formats:
+
+    text    2026-01-02T03:04:05.678Z info imap login of ann from 192.0.2.1
+    json    {"time": "...", "level": "info", "source": "imap", "event": "login of ann
+            from 192.0.2.1", "user": "ann", "peer": "192.0.2.1"}
+
+Security: what a client sent may stand in a field.  Control characters are escaped, so
+that no event can pass for another; only fields that the event's format names are
+written; a line is cut at ``LINE_MAX`` characters.
+"""
+
+import datetime
+import json
+import re
+import string
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    eventAsText,
+    formatEvent,
+)
+from twisted.python.logfile import LogFile
+from zope.interface import implementer
+
+#: Characters of the longest line; tracebacks are the longest.
+LINE_MAX: Final = 16_384
+#: Twisted's own chatter (factories starting, connections refused) below this is left
+#: out unless debugging.
+_FOREIGN_LEAST: Final = LogLevel.warn
+_LEVELS: Final[Mapping[str, Any]] = {
+    "debug": LogLevel.debug,
+    "info": LogLevel.info,
+    "warn": LogLevel.warn,
+    "error": LogLevel.error,
+}
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_FIELD: Final = re.compile(r"[A-Za-z_]\w*")
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+@implementer(ILogObserver)
+class LineObserver:
+    """Writes each event as one line.
+
+    Args:
+        out: Where to.
+
+    Attributes:
+        format: "text" or "json".
+        level: The least level written: debug, info, warn or error.
+    """
+
+    def __init__(self, out: TextIO, format: str = "text", level: str = "info") -> None:  # noqa: A002
+        self._out = out
+        self.format = format
+        self.level = level
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write an event, if it weighs enough."""
+        level = event.get("log_level") or LogLevel.info
+        least = _LEVELS[self.level]
+        source = str(event.get("log_namespace") or "-")
+        if not source.startswith("maildrop") and least is not LogLevel.debug:
+            least = max(least, _FOREIGN_LEAST)
+        if level < least:
+            return
+        line = self._line(event, level.name, _short(source))
+        self._out.write(line[:LINE_MAX] + "\n")
+        self._out.flush()
+
+    def _line(self, event: LogEvent, level: str, source: str) -> str:
+        seconds = float(event.get("log_time") or 0.0)
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        time = (
+            moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+        )
+        if event.get("log_failure") is None:
+            text = formatEvent(event)
+        else:
+            text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        if self.format == "json":
+            record: dict[str, object] = {
+                "time": time,
+                "level": level,
+                "source": source,
+                "event": text,
+            }
+            record.update(
+                (name, value)
+                for name, value in _fields(event).items()
+                if name not in record
+            )
+            return json.dumps(record, ensure_ascii=True)
+        return f"{time} {level} {source} {_escaped(text.strip())}"
+
+
+def _short(source: str) -> str:
+    """``maildrop.imap.session.Session`` is of interest as ``imap``."""
+    parts = source.split(".")
+    return parts[1] if parts[0] == "maildrop" and len(parts) > 1 else parts[0]
+
+
+def _fields(event: LogEvent) -> dict[str, object]:
+    """The values that the event's format speaks of."""
+    fields: dict[str, object] = {}
+    template = event.get("log_format")
+    if not isinstance(template, str):
+        return fields
+    for _, name, _, _ in string.Formatter().parse(template):
+        found = _FIELD.match(name or "")
+        if found and found[0] in event and not found[0].startswith("log_"):
+            value = event[found[0]]
+            plain = value is None or isinstance(value, str | int | float)
+            fields[found[0]] = value if plain else str(value)
+    return fields
+
+
+def destination(options: Mapping[str, Any]) -> TextIO | None:
+    """Where twistd was told to write the log.
+
+    Args:
+        options: Options of twistd itself.
+
+    Returns:
+        None if twistd's own observer shall do it: syslog, or ``--logger``.
+    """
+    if options.get("syslog") or options.get("logger"):
+        return None
+    name = options.get("logfile") or ("-" if options.get("nodaemon") else "twistd.log")
+    if name == "-":
+        return sys.stdout
+    file: Any = LogFile.fromFullPath(name, rotateLength=None)
+    return file  # type: ignore[no-any-return]
