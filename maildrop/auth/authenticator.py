@@ -1,0 +1,350 @@
+"""The judge of credentials, for all protocols.
+
+In this file:
+    Authenticator    takes a name and a password, gives an account or refuses
+    Directory        whom it asks about users
+    Bounds           its limits
+
+An attempt goes: remembered as right -> account at once, without waiting for anything;
+else wait as ``throttle`` says -> check, in a thread -> on failure answer when the time
+that ``throttle`` sets is over.
+
+Security: whether a name exists shows neither in the answer nor in its time: a check is
+made in any case, against the password field of some other user when there is none of
+that name, and a refusal comes a set time after the check began.  The log has the name
+and the source, never the password.  What the account may do is looked at only after
+the password was right.
+
+Errors: AuthenticationFailed, AccountDisabled: refused.  TemporaryError: not judged;
+too much to do, or the users cannot be read.
+"""
+
+import hashlib
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from maildrop.auth import crypt3, passwords
+from maildrop.auth.throttle import Throttle
+from maildrop.auth.users import User
+from maildrop.auth.verified import Verified
+from maildrop.errors import AccountDisabled, AuthenticationFailed, TemporaryError
+from maildrop.mailbox.account import Account
+from maildrop.mailbox.gate import InThread
+from maildrop.sasl import mechanisms
+from maildrop.sasl.exchange import Credentials, Exchange, Outcome, Proven, Refused
+from maildrop.sasl.saslprep import prepared
+
+Random = Callable[[int], bytes]
+
+#: What an unknown user's password is checked against in an empty file; of the cost of
+#: the default scheme, and made of no password.
+_NOBODY: Final = (
+    f"{{ARGON2ID}}$argon2id$v=19$m={crypt3.ARGON2_MEMORY},t={crypt3.ARGON2_TIME},"
+    f"p={crypt3.ARGON2_LANES}$bm9ib2R5IGlzIGhlcmU$"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+)
+_NAME_LOGGED: Final = 128
+
+
+class Directory(Protocol):
+    """Whom the authenticator asks about users; see ``users.Users``."""
+
+    def lookup(self, name: str) -> User | None:
+        """The user who logs in as ``name``."""
+
+    def sample(self, number: int) -> str:
+        """The password field of some user, the same for the same number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The limits of an authenticator.
+
+    Attributes:
+        queue: Password checks under way or waiting for a thread.
+        waiting: Attempts held back to slow guessing.
+        name: Octets of a name.
+        password: Octets of a password.
+    """
+
+    queue: int = 1000
+    waiting: int = 10_000
+    name: int = 255
+    password: int = 1024
+
+
+class Authenticator:
+    """Judges credentials.
+
+    Args:
+        users: The users.
+        throttle: Slows guessing.
+        verified: Remembers what was right.
+        clock: Time.
+        in_thread: Where slow password schemes run.
+        key: Octets that nobody else knows.
+        cleartext: ``tls`` for no passwords before TLS, ``always`` for everywhere.
+        mechanisms: SASL mechanisms offered, the best first.
+        bounds: The limits.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        users: Directory,
+        throttle: Throttle,
+        verified: Verified,
+        clock: IReactorTime,
+        *,
+        in_thread: InThread,
+        key: bytes,
+        cleartext: str = "tls",
+        mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN"),
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._users = users
+        self._throttle = throttle
+        self._verified = verified
+        self._clock = clock
+        self._in_thread = in_thread
+        self._key = key
+        self._always = cleartext == "always"
+        self._mechanisms = mechanisms
+        self._bounds = Bounds() if bounds is None else bounds
+        self._checking = 0
+        self._waiting = 0
+
+    @classmethod
+    def of(
+        cls,
+        users: Directory,
+        clock: IReactorTime,
+        *,
+        in_thread: InThread,
+        random: Random,
+        cleartext: str = "tls",
+        mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN"),
+    ) -> "Authenticator":
+        """One with a throttle and a memory of its own, and keys made for them.
+
+        Args:
+            users: The users.
+            clock: Time.
+            in_thread: Where slow password schemes run.
+            random: Gives unpredictable octets.
+            cleartext: See the class.
+            mechanisms: See the class.
+        """
+        return cls(
+            users,
+            Throttle(random(32)),
+            Verified(random(32)),
+            clock,
+            in_thread=in_thread,
+            key=random(32),
+            cleartext=cleartext,
+            mechanisms=mechanisms,
+        )
+
+    # -- what is offered
+
+    def allows_cleartext(self, secure: bool) -> bool:
+        """Whether passwords may be sent as they are (USER and PASS, IMAP LOGIN).
+
+        Args:
+            secure: The connection has TLS, or comes from this host.
+        """
+        return secure or self._always
+
+    def mechanisms(self, secure: bool) -> tuple[str, ...]:
+        """The SASL mechanisms to offer on a connection, the best first.
+
+        Args:
+            secure: The connection has TLS, or comes from this host.
+        """
+        if self.allows_cleartext(secure):
+            return self._mechanisms
+        return tuple(
+            name for name in self._mechanisms if name not in mechanisms.CLEARTEXT
+        )
+
+    def exchange(
+        self, mechanism: str, initial: bytes | None, *, secure: bool
+    ) -> Exchange:
+        """Begin a SASL exchange; what it ends in goes to ``conclude``.
+
+        Args:
+            mechanism: Its name, in any case.
+            initial: The initial response, decoded; None if there was none.
+            secure: The connection has TLS, or comes from this host.
+
+        Raises:
+            UnknownMechanism: It is not offered here.
+            ProtocolSyntaxError, LimitExceeded, AuthenticationFailed: See
+                ``sasl.mechanisms.start``.
+        """
+        if mechanism.upper() not in self.mechanisms(secure):
+            raise mechanisms.UnknownMechanism("mechanism not offered")
+        return mechanisms.start(mechanism, initial)
+
+    # -- judging
+
+    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
+        """Judge what a SASL exchange ended in; see ``authenticate``."""
+        if isinstance(outcome, Credentials):
+            return await self.authenticate(
+                outcome.authentication,
+                outcome.password,
+                service=service,
+                source=source,
+            )
+        return await self._judge_proof(outcome, service=service, source=source)
+
+    async def authenticate(
+        self, name: str, password: str, *, service: str, source: str
+    ) -> Account:
+        """Judge a name and a password.
+
+        Args:
+            name: As the client gave it.
+            password: As the client gave it; surrogates stand for octets that are not
+                UTF-8.
+            service: ``imap``, ``pop3``, ``submission`` ...: what ``allow`` speaks of.
+            source: The client's address; anything else for a local connection.
+
+        Raises:
+            AuthenticationFailed: Wrong name or password.
+            AccountDisabled: Right, but the user may not use this service, or not from
+                there, or not at all.
+            TemporaryError: Not judged; too much to do, or the users cannot be read.
+        """
+        password = prepared(password)
+        user = self._users.lookup(name)
+        now = self._clock.seconds()
+        if user is not None and self._verified.knows(user, password, now):
+            return self._admit(user, service=service, source=source)
+        await self._sleep(self._throttle.before(source, name, now))
+        began = self._clock.seconds()
+        right = await self._check(user, name, password)
+        if user is None or not right:
+            if user is not None:
+                self._verified.forget(user)
+            await self._refuse(name, f"{name}\0{password}", began, service, source)
+            raise AuthenticationFailed("wrong name or password")
+        now = self._clock.seconds()
+        self._verified.remember(user, password, now)
+        self._throttle.succeeded(source, name, now)
+        return self._admit(user, service=service, source=source)
+
+    async def _judge_proof(
+        self, outcome: Proven | Refused, *, service: str, source: str
+    ) -> Account:
+        now = self._clock.seconds()
+        name = outcome.authentication
+        user = self._users.lookup(name)
+        if isinstance(outcome, Proven) and user is not None:
+            self._throttle.succeeded(source, name, now)
+            return self._admit(user, service=service, source=source)
+        evidence = outcome.evidence if isinstance(outcome, Refused) else name
+        await self._refuse(name, evidence, now, service, source)
+        raise AuthenticationFailed("wrong proof")
+
+    async def _check(self, user: User | None, name: str, password: str) -> bool:
+        """Whether the password fits; takes as long for a name that nobody has."""
+        bounds = self._bounds
+        if (
+            len(password) > bounds.password
+            or len(password.encode("utf-8", "surrogateescape")) > bounds.password
+            or len(name) > bounds.name
+        ):
+            return False
+        stored = "" if user is None else user.password
+        if user is None or passwords.is_locked(stored):
+            stored = self._model(name)
+        if not passwords.is_slow(stored):
+            return passwords.verify(stored, password)
+        if self._checking >= bounds.queue:
+            raise TemporaryError("too many passwords to check")
+        self._checking += 1
+        try:
+            right = await self._in_thread(lambda: passwords.verify(stored, password))
+        finally:
+            self._checking -= 1
+        return right and user is not None and stored == user.password
+
+    def _model(self, name: str) -> str:
+        """A password field to check a stranger's password against.
+
+        One of another user, always the same for a name, so that it costs what the
+        schemes in the file cost.
+        """
+        digest = hashlib.blake2b(
+            name.lower().encode("utf-8", "replace"), key=self._key, digest_size=8
+        ).digest()
+        stored = self._users.sample(int.from_bytes(digest, "big"))
+        return _NOBODY if passwords.is_locked(stored) else stored
+
+    async def _refuse(
+        self, name: str, evidence: str, began: float, service: str, source: str
+    ) -> None:
+        """Note and log a failure; returns when it may be told."""
+        seconds = self._throttle.failed(source, evidence, began)
+        self._tell(name, service, source, "wrong name or password")
+        await self._sleep(began + seconds - self._clock.seconds())
+
+    def _admit(self, user: User, *, service: str, source: str) -> Account:
+        """The account, if it may be used this way."""
+        reason = ""
+        if user.disabled:
+            reason = "account disabled"
+        elif user.allow is not None and service not in user.allow:
+            reason = "service not allowed"
+        elif (user.networks is not None or user.local) and not _comes_from(
+            user, source
+        ):
+            reason = "network not allowed"
+        if reason:
+            self._tell(user.name, service, source, reason)
+            raise AccountDisabled(reason)
+        return user.account
+
+    def _tell(self, name: str, service: str, source: str, reason: str) -> None:
+        # The source comes first and the name is escaped, so that no name can make the
+        # line mean another source to whoever acts on it.
+        self._log.warn(
+            "login refused from {source}: {reason} ({service}, user {user})",
+            source=source,
+            reason=reason,
+            service=service,
+            user=ascii(name[:_NAME_LOGGED]),
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        if self._waiting >= self._bounds.waiting:
+            raise TemporaryError("too many attempts wait")
+        self._waiting += 1
+        done: Deferred[None] = Deferred(lambda _: call.cancel())
+        call = self._clock.callLater(seconds, done.callback, None)
+        try:
+            await done
+        finally:
+            self._waiting -= 1
+
+
+def _comes_from(user: User, source: str) -> bool:
+    try:
+        address = ipaddress.ip_address(source.partition("%")[0])
+    except ValueError:
+        return user.local
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in user.networks or ())
