@@ -1,0 +1,42 @@
+"""Ids: one for each message, in the log, the Received field and the reply.
+
+In this file:
+    TraceIds    makes them
+
+An id is 13 letters and digits: milliseconds since 2020 and a random part, so that ids
+sort by time, and those of several processes and hosts do not meet.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+#: Base 32 in an order that sorts, without I, L, O and U, which are read wrongly.
+_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_START: Final = 1_577_836_800  # 2020-01-01 UTC
+_RANDOM_BITS: Final = 24
+_LENGTH: Final = 13
+_SHIFTS: Final = range(5 * (_LENGTH - 1), -1, -5)
+
+
+class TraceIds:
+    """Makes ids.
+
+    Args:
+        now: Seconds since 1970 UTC.
+        random: Where the random part comes from.
+    """
+
+    def __init__(self, now: Callable[[], float], random: Random) -> None:
+        self._now = now
+        self._random = random
+        self._last = 0
+
+    def next(self) -> str:
+        """An id that was not given before."""
+        milliseconds = max(0, int((self._now() - _START) * 1000))
+        number = milliseconds << _RANDOM_BITS | self._random.getrandbits(_RANDOM_BITS)
+        if number <= self._last:  # the same millisecond, or a clock set back
+            number = self._last + 1
+        self._last = number
+        return "".join(_LETTERS[number >> shift & 31] for shift in _SHIFTS)
