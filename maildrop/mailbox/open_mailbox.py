@@ -164,6 +164,27 @@ class Mailbox:
             self.stored.discard(staged)
             raise
 
+    async def stage(self, messages: Sequence[NewMessage]) -> object:
+        """First half of adding, for a message that goes to several mailboxes.
+
+        Returns:
+            What ``publish`` or ``discard`` must be given.
+        """
+        self._check()
+        return await self._gate.beside(lambda: self.stored.stage(messages))
+
+    async def publish(self, staged: object, by: object | None = None) -> Sequence[int]:
+        """Second half: visible and on disk when it returns, discarded if it raises.
+
+        Returns:
+            The UIDs, in order.
+        """
+        return await self._run(lambda: self._publish(staged, by), None)
+
+    async def discard(self, staged: object) -> None:
+        """Undo ``stage``."""
+        await self._gate.beside(lambda: self.stored.discard(staged))
+
     async def copy(self, uids: Sequence[int], target: "Mailbox") -> Copied:
         """See ``interfaces.StoredMailbox.copy``."""
         return await self._both(target, lambda: self.stored.copy(uids, target.stored))
