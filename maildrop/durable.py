@@ -156,8 +156,20 @@ class Disk:
         """Set access and modification time, in seconds since 1970 UTC."""
         os.utime(path, (seconds, seconds))
 
-    def replace_file(self, path: str, octets: bytes, mode: int = 0o600) -> None:
+    def replace_file(
+        self,
+        path: str,
+        octets: bytes,
+        mode: int = 0o600,
+        owner: tuple[int, int] | None = None,
+    ) -> None:
         """Put ``octets`` in the place of a file: the old or the new, never a part.
+
+        Args:
+            path: The file.
+            octets: Its new content.
+            mode: Its mode; the umask takes its part unless ``owner`` is given.
+            owner: uid and gid, None for those of this process.
 
         States: temporary written -> synced -> renamed -> directory synced.  A crash
         before the rename leaves the old file and one ``.tmp`` to be overwritten.
@@ -168,6 +180,9 @@ class Disk:
         fd = self.create(temporary, mode)
         try:
             try:
+                if owner is not None:
+                    os.fchown(fd, *owner)
+                    os.fchmod(fd, mode)
                 self.write(fd, octets)
                 self.synchronize(fd)
             finally:
