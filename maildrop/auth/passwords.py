@@ -237,7 +237,7 @@ def make(password: str, random: Random, scheme: str = DEFAULT) -> str:
     text = prepared(password)
     if not text or "\0" in text:
         raise PermanentError("the password is empty or has a NUL")
-    if known is _PLAIN and any(char in text for char in ":\r\n"):
+    if known is _PLAIN and (":" in text or not text.isprintable()):
         encoded = binascii.b2a_base64(_octets(text), newline=False).decode()
         return f"{{{scheme.upper()}.b64}}{encoded}"
     return f"{{{scheme.upper()}}}{known.make(_octets(text), random)}"
