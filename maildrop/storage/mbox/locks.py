@@ -1,0 +1,184 @@
+"""Locks on an mbox, in the order that all programs of the host use.
+
+In this file:
+    MboxLock    holds the locks of one file for a block
+    METHODS     the lock methods and their default order
+
+Debian's policy for mail spools is fcntl(2) first, then a dotlock; the reverse order
+deadlocks with mutt.  Whatever the order, a lock that is not free makes us let go of
+those we hold before we try again, so we never wait while holding one.
+
+fcntl:   an open-file-description lock: it excludes every process' POSIX lock, and other
+         threads of ours too.  Readers share it.
+flock:   for hosts where the deliverers use it.
+dotlock: FILE.lock, made by link(2) from a file of its own so that it is safe on NFS
+         (liblockfile's way); writers only.  It is stale when its process is gone from
+         this host, or when it has not been touched for five minutes; a stale one is
+         renamed away before it is removed, so that two who find it stale cannot remove
+         each other's new lock.  Where the directory may not be written (a spool without
+         the group's right) the dotlock is left out, as mutt does.
+
+Errors: ``MailboxInUse`` when the wait is over; never a hang.
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from maildrop.errors import MailboxInUse
+from maildrop.storage.index.host import Host
+
+METHODS: Final = ("fcntl", "dotlock")
+#: Seconds after which an untouched dotlock of an unknown process is stale.
+STALE_AFTER: Final = 300.0
+_FLOCK: Final = "hhqqi4x"
+
+
+class MboxLock:
+    """The locks of one mbox file.
+
+    Args:
+        path: The mbox.
+        host: Disk, time, sleep and the longest wait.
+        methods: Any of ``fcntl``, ``flock``, ``dotlock``, in the order to take them.
+    """
+
+    def __init__(self, path: str, host: Host, methods: Sequence[str] = METHODS) -> None:
+        self._path = path
+        self._dotlock = path + ".lock"
+        self._disk = host.disk
+        self._host = host
+        self._methods = tuple(methods)
+        self._made = False
+
+    @contextlib.contextmanager
+    def held(self, fd: int, *, shared: bool = False) -> Iterator[None]:
+        """Hold the locks for a block.
+
+        Args:
+            fd: The open mbox; open for writing unless ``shared``.
+            shared: For reading: others may read too, and no dotlock is made.
+
+        Raises:
+            MailboxInUse: Somebody held a lock for longer than the host's wait.
+        """
+        methods = [m for m in self._methods if not (shared and m == "dotlock")]
+        end = self._host.monotonic() + self._host.lock_seconds
+        pause = 0.001
+        while not self._try(fd, methods, shared=shared):
+            if self._host.monotonic() >= end:
+                raise MailboxInUse(
+                    f"{self._path} is locked by another program"
+                    f" for {self._host.lock_seconds:g} s"
+                )
+            self._host.sleep(pause)
+            pause = min(pause * 2, 0.2)
+        try:
+            yield
+        finally:
+            self._release(fd, methods)
+
+    def _try(self, fd: int, methods: Sequence[str], *, shared: bool) -> bool:
+        for index, method in enumerate(methods):
+            if not self._take(fd, method, shared=shared):
+                self._release(fd, methods[:index])
+                return False
+        return True
+
+    def _take(self, fd: int, method: str, *, shared: bool) -> bool:
+        if method == "dotlock":
+            return self._take_dotlock()
+        try:
+            if method == "flock":
+                kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+                fcntl.flock(fd, kind | fcntl.LOCK_NB)
+            else:
+                _set_ofd_lock(fd, fcntl.F_RDLCK if shared else fcntl.F_WRLCK)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def _release(self, fd: int, methods: Sequence[str]) -> None:
+        for method in reversed(methods):
+            if method == "dotlock":
+                self._release_dotlock()
+            elif method == "flock":
+                fcntl.flock(fd, fcntl.LOCK_UN)
+            else:
+                _set_ofd_lock(fd, fcntl.F_UNLCK)
+
+    # -- dotlock
+
+    def _take_dotlock(self) -> bool:
+        own = os.path.join(os.path.dirname(self._path), f".maildrop.{self._unique()}")
+        try:
+            fd = self._disk.create(own, 0o644)
+        except PermissionError:
+            self._made = False
+            return True
+        try:
+            self._disk.write(fd, b"%d\n" % os.getpid())
+            try:
+                self._disk.link(own, self._dotlock)
+            except FileExistsError:
+                # On NFS the reply may be lost: the count of links tells.
+                if os.fstat(fd).st_nlink != 2:
+                    self._clear_stale()
+                    return False
+            self._made = True
+            return True
+        finally:
+            os.close(fd)
+            self._disk.unlink(own)
+
+    def _unique(self) -> str:
+        host = self._host
+        return f"{host.name.decode()}.{host.process}.{host.serial()}"
+
+    def _release_dotlock(self) -> None:
+        if self._made:
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.unlink(self._dotlock)
+
+    def _clear_stale(self) -> None:
+        """Remove a dotlock whose holder is gone."""
+        try:
+            fd = os.open(self._dotlock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            text = os.read(fd, 32)
+            found = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if not self._is_stale(text, found.st_mtime):
+            return
+        aside = f"{self._dotlock}.{self._unique()}"
+        with contextlib.suppress(OSError):
+            self._disk.rename(self._dotlock, aside)
+            if os.stat(aside).st_ino != found.st_ino:
+                # A new lock was made between look and rename: give it back.
+                self._disk.link(aside, self._dotlock)
+            self._disk.unlink(aside)
+
+    def _is_stale(self, text: bytes, touched: float) -> bool:
+        digits = text.strip(b" \n\0")
+        if digits.isdigit() and 0 < int(digits) < 2**22:
+            try:
+                os.kill(int(digits), 0)
+            except ProcessLookupError:
+                return True
+            except PermissionError:
+                return False
+            else:
+                return False
+        return self._host.clock() - touched > STALE_AFTER
+
+
+def _set_ofd_lock(fd: int, kind: int) -> None:
+    """Lock or unlock the whole file for this open file description (fcntl(2))."""
+    whole = struct.pack(_FLOCK, kind, os.SEEK_SET, 0, 0, 0)
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, whole)

@@ -1,0 +1,177 @@
+"""Locks on an mbox: order, sharing, stale dotlocks, and never a hang."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from maildrop.durable import Disk
+from maildrop.errors import MailboxInUse
+from maildrop.storage.index.host import Host
+from maildrop.storage.mbox.locks import STALE_AFTER, MboxLock
+
+
+class Time:
+    """A clock that moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000.0
+        self.while_asleep: Callable[[], None] = lambda: None
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.while_asleep()
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def host(time: Time) -> Host:
+    return dataclasses.replace(
+        Host.here(), clock=time.now, monotonic=time.now, sleep=time.sleep
+    )
+
+
+@pytest.fixture
+def mbox(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "inbox"
+    path.write_bytes(b"")
+    yield path
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["inbox"]
+
+
+def opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR)
+
+
+def test_a_writer_keeps_readers_and_writers_out(mbox: Path, host: Host) -> None:
+    lock = MboxLock(str(mbox), host)
+    one, two = opened(mbox), opened(mbox)
+    with lock.held(one):
+        for shared in (False, True):
+            with (
+                pytest.raises(MailboxInUse, match="inbox is locked"),
+                lock.held(two, shared=shared),
+            ):
+                pass
+    with lock.held(two):
+        pass
+    os.close(one)
+    os.close(two)
+
+
+@pytest.mark.parametrize("methods", [("fcntl",), ("flock",), ("fcntl", "dotlock")])
+def test_readers_share(mbox: Path, host: Host, methods: tuple[str, ...]) -> None:
+    lock = MboxLock(str(mbox), host, methods)
+    one, two = opened(mbox), opened(mbox)
+    with lock.held(one, shared=True), lock.held(two, shared=True):
+        assert not mbox.with_name("inbox.lock").exists()
+    os.close(one)
+    os.close(two)
+
+
+def test_a_writer_holds_a_dotlock_with_its_process_number(
+    mbox: Path, host: Host
+) -> None:
+    fd = opened(mbox)
+    with MboxLock(str(mbox), host).held(fd):
+        assert mbox.with_name("inbox.lock").read_bytes() == b"%d\n" % os.getpid()
+    os.close(fd)
+
+
+def test_a_dotlock_of_a_living_process_is_respected(mbox: Path, host: Host) -> None:
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(b"%d\n" % os.getpid())
+    os.utime(dotlock, (0, 0))
+    fd = opened(mbox)
+    with pytest.raises(MailboxInUse), MboxLock(str(mbox), host).held(fd):
+        pass
+    os.close(fd)
+    dotlock.unlink()
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [(b"4194303\n", 1.0), (b"", STALE_AFTER + 20), (b"0", STALE_AFTER + 20)],
+)
+def test_a_stale_dotlock_is_removed(
+    mbox: Path, host: Host, time: Time, text: bytes, age: float
+) -> None:
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(text)
+    os.utime(dotlock, (time.seconds - age, time.seconds - age))
+    fd = opened(mbox)
+    with MboxLock(str(mbox), host).held(fd):
+        assert dotlock.read_bytes() == b"%d\n" % os.getpid()
+    os.close(fd)
+
+
+def test_a_young_dotlock_of_nobody_known_is_respected(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(b"")
+    os.utime(dotlock, (time.seconds, time.seconds))
+    fd = opened(mbox)
+    with pytest.raises(MailboxInUse), MboxLock(str(mbox), host).held(fd):
+        pass
+    os.close(fd)
+    dotlock.unlink()
+
+
+def test_no_lock_is_held_while_waiting_for_another(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    """Holding fcntl while waiting for a dotlock is how programs deadlock."""
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(b"%d\n" % os.getpid())
+    other = opened(mbox)
+    free: list[bool] = []
+
+    def try_the_other() -> None:
+        with MboxLock(str(mbox), host, ("fcntl",)).held(other):
+            free.append(True)
+        dotlock.unlink(missing_ok=True)
+
+    time.while_asleep = try_the_other
+    fd = opened(mbox)
+    with MboxLock(str(mbox), host).held(fd):
+        assert free
+    os.close(fd)
+    os.close(other)
+
+
+def test_a_spool_that_may_not_be_written_is_locked_without_dotlock(
+    mbox: Path, host: Host
+) -> None:
+    class NoRight(Disk):
+        def create(
+            self, path: str | bytes, mode: int = 0o600, dir_fd: int | None = None
+        ) -> int:
+            raise PermissionError(path, mode, dir_fd)
+
+    fd = opened(mbox)
+    lock = MboxLock(str(mbox), dataclasses.replace(host, disk=NoRight()))
+    with lock.held(fd):
+        assert not mbox.with_name("inbox.lock").exists()
+    os.close(fd)
+
+
+def test_locks_are_let_go_when_the_block_fails(mbox: Path, host: Host) -> None:
+    fd = opened(mbox)
+    lock = MboxLock(str(mbox), host)
+    with pytest.raises(KeyError), lock.held(fd):
+        raise KeyError
+    other = opened(mbox)
+    with lock.held(other):
+        pass
+    os.close(fd)
+    os.close(other)
