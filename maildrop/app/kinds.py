@@ -51,6 +51,7 @@ _SIZE: Final = re.compile(r"(\d+)\s*([kmgt]?)(?:i?b)?\Z", re.IGNORECASE)
 _SIZES: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\Z")
 _TIMES: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_OPTION: Final = re.compile(r"[A-Z]+=")
 _VARIABLE: Final = re.compile(r"%(.?)")
 _LOCATION_FORMS: Final = (
     'such as "maildir:~/Maildir" or "mbox:/var/spool/mail/%u:~/mail"'
@@ -176,6 +177,8 @@ def _host(value: object, directory: str) -> str:
 def location(value: object, directory: str) -> str:
     """Where mail lies: ``maildir:PATH``, ``mbox:INBOX[:FOLDERS]`` or ``memory:``.
 
+    Dovecot's ``mbox:FOLDERS:INBOX=PATH`` is taken too.
+
     A path starts with ``/`` or ``~/``, or is relative to the configuration's
     directory; ``%u``, ``%n``, ``%d``, ``%h`` and ``%%`` may stand in it.
 
@@ -188,8 +191,9 @@ def location(value: object, directory: str) -> str:
         return "memory:"
     if kind not in {"maildir", "mbox"} or not colon or not rest:
         raise Unfit(f'"{text}" is no location', _LOCATION_FORMS)
-    parts = rest.split(":")
-    if len(parts) > (2 if kind == "mbox" else 1) or not all(parts):
+    options = [part for part in rest.split(":") if _OPTION.match(part)]
+    parts = [part for part in rest.split(":") if not _OPTION.match(part)]
+    if len(parts) not in ({1, 2} if kind == "mbox" else {1}) or not all(parts):
         raise Unfit(f'"{text}" has an empty path or one too many', _LOCATION_FORMS)
     for found in _VARIABLE.finditer(rest):
         if found[1] not in {"u", "n", "d", "h", "%"}:
@@ -197,7 +201,8 @@ def location(value: object, directory: str) -> str:
                 f'"%{found[1]}" is no variable',
                 "there are %u (user@domain), %n (user), %d (domain) or %h (home)",
             )
-    return kind + ":" + ":".join(_mail_path(part, text, directory) for part in parts)
+    paths = [_mail_path(part, text, directory) for part in parts]
+    return ":".join((kind, *paths, *options))
 
 
 def _mail_path(path: str, text: str, directory: str) -> str:

@@ -262,23 +262,13 @@ class OwnRights:
 
 def _identity_of(account: Account, default_gid: int) -> Identity:
     uid = account.uid if account.uid is not None else 0
-    gid, groups = account.gid, account.groups
+    gid = account.gid
     if gid is None:
         try:
             gid = pwd.getpwuid(uid).pw_gid
         except KeyError:
             gid = default_gid
-    if not groups:
-        groups = _system_groups(uid, gid)
-    return Identity(uid, gid, tuple(sorted({*groups, gid})))
-
-
-def _system_groups(uid: int, gid: int) -> tuple[int, ...]:
-    """Groups of the system's account with that uid, if there is one."""
-    try:
-        return tuple(os.getgrouplist(pwd.getpwuid(uid).pw_name, gid))
-    except KeyError:
-        return ()
+    return Identity(uid, gid, tuple(sorted({*account.groups, gid})))
 
 
 def account_identity(name: str) -> Identity:

@@ -1,0 +1,94 @@
+"""The ``maildrop`` command: what stands before every subcommand.
+
+In this file:
+    maildrop    the group of all commands
+    main        entry point of the console script
+
+Exit status: that of sysexits(3); see ``outcome``.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from maildrop import __version__
+from maildrop.admin.completion import completion
+from maildrop.admin.config import config
+from maildrop.admin.outcome import (
+    EX_CONFIG,
+    EX_DATAERR,
+    EX_NOPERM,
+    EX_TEMPFAIL,
+    EX_USAGE,
+    Failed,
+    Setting,
+)
+from maildrop.errors import (
+    AccessDenied,
+    ConfigurationError,
+    MaildropError,
+    TemporaryError,
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="The configuration; else conf/maildrop.toml, else "
+    "/etc/maildrop/maildrop.toml.",
+)
+@click.version_option(__version__, prog_name="maildrop", message="%(prog)s %(version)s")
+@click.pass_context
+def maildrop(context: click.Context, config_file: str | None) -> None:
+    """Administer maildrop, the mail server (which runs as `twistd maildrop`)."""
+    context.obj = Setting(config_file)
+
+
+for command in (completion, config):
+    maildrop.add_command(command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; gives its exit status."""
+    try:
+        result = maildrop.main(
+            args=list(arguments) if arguments is not None else None,
+            prog_name="maildrop",
+            standalone_mode=False,
+        )
+    except click.UsageError as error:
+        if error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+        return _say(error.format_message(), EX_USAGE)
+    except Failed as error:
+        return _say(error.format_message(), error.status)
+    except click.ClickException as error:
+        return _say(error.format_message(), EX_DATAERR)
+    except MaildropError as error:
+        return _say(str(error), _status(error))
+    except click.Abort:
+        return _say("interrupted", 130)  # as shells have it for SIGINT
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str, status: int) -> int:
+    for line in message.splitlines():
+        click.echo(f"maildrop: {line}", err=True)
+    return status
+
+
+def _status(error: MaildropError) -> int:
+    if isinstance(error, ConfigurationError):
+        return EX_CONFIG
+    if isinstance(error, AccessDenied):
+        return EX_NOPERM
+    return EX_TEMPFAIL if isinstance(error, TemporaryError) else EX_DATAERR
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(run())

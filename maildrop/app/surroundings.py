@@ -1,0 +1,149 @@
+"""What the machine has to say about a configuration: files, accounts, ports.
+
+In this file:
+    look    adds to a reading what does not fit this machine
+
+Problems that would stop maildrop or make it useless are fatal; what is merely doubtful
+is a warning.  Nothing is changed and nothing is opened for good.
+"""
+
+import os
+import pwd
+
+from maildrop.app import endpoints
+from maildrop.app.config import Reading
+from maildrop.app.kinds import Unfit
+from maildrop.app.toml_lines import KeyPath
+
+#: Protocols in which users log in.
+_LOGIN = frozenset({"imap", "pop3", "submission"})
+
+
+def look(reading: Reading, effective_uid: int) -> None:
+    """Add to ``reading.problems`` what does not fit this machine.
+
+    Args:
+        reading: A configuration without fatal problems.
+        effective_uid: Who would run it.
+    """
+    configuration = reading.configuration
+    _account(reading, effective_uid)
+    _file(
+        reading,
+        ("users", "passwd"),
+        configuration.users.passwd,
+        "make it with `maildrop user add NAME`",
+    )
+    for path in configuration.delivery.aliases:
+        _file(reading, ("delivery", "aliases"), path, "make it or leave it out")
+    _state(reading, effective_uid)
+    _pair(reading)
+    for at in range(len(configuration.listen)):
+        _listen(reading, at)
+    if configuration.mail.location == "memory:":
+        reading.problem(
+            ("mail", "location"), "memory: loses all mail at the end", fatal=False
+        )
+
+
+def _account(reading: Reading, effective_uid: int) -> None:
+    name = reading.configuration.user
+    if effective_uid != 0 or name.isdigit():
+        return
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        reading.problem(
+            ("user",),
+            f'the system has no account "{name}", which maildrop works as when it is '
+            "started as root",
+            f"make it: useradd --system --home-dir {reading.configuration.state} "
+            f"--shell /usr/sbin/nologin {name}",
+        )
+
+
+def _file(reading: Reading, key: KeyPath, path: str, proposal: str) -> None:
+    if os.path.isdir(path):
+        reading.problem(key, f"{path} is a directory")
+    elif not os.path.exists(path):
+        reading.problem(key, f"{path} does not exist", proposal)
+    elif not os.access(path, os.R_OK):
+        reading.problem(key, f"{path} cannot be read by {_who()}")
+
+
+def _who() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
+
+
+def _state(reading: Reading, effective_uid: int) -> None:
+    state = reading.configuration.state
+    if os.path.isdir(state):
+        if effective_uid != 0 and not os.access(state, os.W_OK | os.X_OK):
+            reading.problem(("state",), f"{state} cannot be written by {_who()}")
+        return
+    if os.path.exists(state):
+        reading.problem(("state",), f"{state} is no directory")
+        return
+    above = os.path.dirname(state)
+    while not os.path.exists(above):
+        above = os.path.dirname(above)
+    if not os.access(above, os.W_OK | os.X_OK):
+        reading.problem(
+            ("state",),
+            f"{state} does not exist and {_who()} cannot make it",
+            f"make it, or set state to a directory of {_who()}'s",
+        )
+
+
+def _pair(reading: Reading) -> None:
+    tls = reading.configuration.tls
+    there = os.path.lexists(tls.certificate), os.path.lexists(tls.key)
+    if there == (True, True):
+        for name, path in (("certificate", tls.certificate), ("key", tls.key)):
+            _file(reading, ("tls", name), path, "is it a broken link?")
+    elif any(there):
+        name = "key" if there[0] else "certificate"
+        path = tls.key if there[0] else tls.certificate
+        reading.problem(
+            ("tls", name),
+            f"{path} does not exist, the other file of the pair does",
+            "put it there, or take the other away to have a pair made",
+        )
+
+
+def _listen(reading: Reading, at: int) -> None:
+    listen = reading.configuration.listen[at]
+    try:
+        place = endpoints.parse(listen.endpoint)
+    except Unfit:
+        return
+    above = os.path.dirname(place.path)
+    if place.path and not os.path.isdir(above):
+        if above != reading.configuration.state:  # which is made when missing
+            reading.problem(
+                ("listen", at, "endpoint"), f"the directory {above} does not exist"
+            )
+        return
+    if place.local or listen.protocol not in _LOGIN or listen.tls != "none":
+        if listen.protocol == "lmtp" and not place.local:
+            reading.problem(
+                ("listen", at, "endpoint"),
+                "lmtp on a network takes mail from whoever reaches the port",
+                "add :interface=127.0.0.1 or see that a firewall is before it",
+                fatal=False,
+            )
+        return
+    if reading.configuration.auth.cleartext == "tls":
+        reading.problem(
+            ("listen", at, "tls"),
+            'without TLS nobody can log in from elsewhere (auth.cleartext is "tls")',
+            'write tls = "starttls"',
+            fatal=False,
+        )
+    else:
+        reading.problem(
+            ("listen", at, "tls"), "passwords cross the network readable", fatal=False
+        )
