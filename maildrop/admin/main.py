@@ -16,6 +16,7 @@ from maildrop import __version__
 from maildrop.admin.completion import completion
 from maildrop.admin.config import config
 from maildrop.admin.outcome import (
+    EX_CANTCREAT,
     EX_CONFIG,
     EX_DATAERR,
     EX_NOPERM,
@@ -24,6 +25,7 @@ from maildrop.admin.outcome import (
     Failed,
     Setting,
 )
+from maildrop.admin.user import user
 from maildrop.errors import (
     AccessDenied,
     ConfigurationError,
@@ -48,7 +50,7 @@ def maildrop(context: click.Context, config_file: str | None) -> None:
     context.obj = Setting(config_file)
 
 
-for command in (completion, config):
+for command in (completion, config, user):
     maildrop.add_command(command)
 
 
@@ -70,6 +72,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(error.format_message(), EX_DATAERR)
     except MaildropError as error:
         return _say(str(error), _status(error))
+    except OSError as error:
+        return _say(f"{error.filename}: {error.strerror}", EX_CANTCREAT)
     except click.Abort:
         return _say("interrupted", 130)  # as shells have it for SIGINT
     return result if isinstance(result, int) else 0

@@ -232,9 +232,9 @@ class _Reader:
                 given[name] = value
             elif name == "listen":
                 given[name] = self._listens(table.get(name, []))
-            elif name in table:
+            else:
                 nested = SECTIONS[(*schema_path, name)]
-                given[name] = self.section(nested, inner, table[name])
+                given[name] = self.section(nested, inner, table.get(name, {}))
         for name in table:
             if name not in names:
                 self._unknown(path, name, names)
@@ -295,7 +295,10 @@ def _filled(configuration: Configuration, reading: Reading) -> Configuration:
             )
             hostname = "localhost"
     state = configuration.state
-    mail, tls = configuration.mail, configuration.tls
+    mail, tls, users = configuration.mail, configuration.tls, configuration.users
+    if not users.home:
+        home = os.path.join(state.replace("%", "%%"), "home/%u")
+        users = dataclasses.replace(users, home=home)
     if not mail.domains:
         domains = tuple(dict.fromkeys((hostname, "localhost")))
         mail = dataclasses.replace(mail, domains=domains)
@@ -312,6 +315,7 @@ def _filled(configuration: Configuration, reading: Reading) -> Configuration:
     return dataclasses.replace(
         configuration,
         hostname=hostname,
+        users=users,
         mail=mail,
         tls=tls,
         listen=tuple(map(_with_tls, listen)),

@@ -195,14 +195,25 @@ def location(value: object, directory: str) -> str:
     parts = [part for part in rest.split(":") if not _OPTION.match(part)]
     if len(parts) not in ({1, 2} if kind == "mbox" else {1}) or not all(parts):
         raise Unfit(f'"{text}" has an empty path or one too many', _LOCATION_FORMS)
-    for found in _VARIABLE.finditer(rest):
-        if found[1] not in {"u", "n", "d", "h", "%"}:
-            raise Unfit(
-                f'"%{found[1]}" is no variable',
-                "there are %u (user@domain), %n (user), %d (domain) or %h (home)",
-            )
+    _check_variables(rest, "undh%")
     paths = [_mail_path(part, text, directory) for part in parts]
     return ":".join((kind, *paths, *options))
+
+
+def _check_variables(text: str, known: str) -> None:
+    for found in _VARIABLE.finditer(text):
+        if not found[1] or found[1] not in known:
+            raise Unfit(
+                f'"%{found[1]}" is no variable here',
+                "there are %u (user@domain), %n (user), %d (domain)"
+                + (", %h (home)" if "h" in known else ""),
+            )
+
+
+def _home(value: object, directory: str) -> str:
+    text = _text(value, directory)
+    _check_variables(text, "und%")
+    return "" if not text else _path(text, directory)
 
 
 def _mail_path(path: str, text: str, directory: str) -> str:
@@ -250,6 +261,7 @@ PATH_OR_NONE: Final = Kind("a path, empty for the default", _path_or_none)
 PATHS: Final = Kind("a list of paths", _paths)
 HOST: Final = Kind("a host name", _host)
 DOMAINS: Final = Kind("a list of domains", _domains)
+HOME: Final = Kind("a path, in which %u, %n and %d may stand", _home)
 LOCATION: Final = Kind("a location", location)
 ACCOUNT: Final = Kind("an account of the system", _account)
 MAILBOX: Final = Kind("the name of a mailbox, empty for none", _mailbox)

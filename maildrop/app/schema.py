@@ -51,6 +51,15 @@ class Users:
             "at once. Edit it with `maildrop user`.",
         ),
     )
+    home: str = field(
+        default="",
+        metadata=_key(
+            kinds.HOME,
+            "The home of users whose line has none; %u, %n and %d may stand in it.",
+            shown="home/%u below state",
+            example='"/var/vmail/%d/%n"',
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

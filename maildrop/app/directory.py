@@ -1,0 +1,32 @@
+"""The users, as the configuration says.
+
+In this file:
+    open_users    the directory for server and ``maildrop user`` alike
+"""
+
+from twisted.internet.interfaces import IReactorTime
+
+from maildrop.app.schema import Configuration
+from maildrop.auth.users import Defaults, Users
+from maildrop.mailbox.gate import InThread
+
+
+def open_users(
+    configuration: Configuration,
+    clock: IReactorTime,
+    in_thread: InThread | None = None,
+) -> Users:
+    """The users of a configuration.
+
+    Args:
+        configuration: Names the file, and what its lines do not say.
+        clock: Time.
+        in_thread: Where a large file is read; None reads it at once.
+    """
+    return Users(
+        [configuration.users.passwd],
+        Defaults(configuration.mail.location, home=configuration.users.home),
+        clock,
+        domains=configuration.mail.domains,
+        in_thread=in_thread,
+    )
