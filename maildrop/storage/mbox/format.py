@@ -40,7 +40,8 @@ that octets in are octets out and no sender sets the flags of his own mail.
 in place without moving the rest of the file.
 
 *Line ends.*  LF, but for a message that contains CR CR LF: it keeps its CRLF line ends,
-because it could not be restored otherwise.  CRLF files are read as they are.  A message that does not end with a line end gets one, and a field that says so.
+because it could not be restored otherwise.  CRLF files are read as they are.  A message
+that does not end with a line end gets one, and a field that says so.
 """
 
 import re
