@@ -50,12 +50,15 @@ class SequenceSet:
     ranges: tuple[tuple[int, int], ...]
 
     @classmethod
-    def parse(cls, octets: bytes, elements: int = ELEMENTS) -> "SequenceSet":
+    def parse(
+        cls, octets: bytes, elements: int = ELEMENTS, offset: int = 0
+    ) -> "SequenceSet":
         """Read a whole ``sequence-set``.
 
         Args:
             octets: The set and nothing else.
             elements: How many elements it may have.
+            offset: Where it stands, for the error.
 
         Raises:
             ProtocolSyntaxError: It is none.
@@ -65,7 +68,7 @@ class SequenceSet:
             number = int(octets)
             return cls(((number, number),))
         if _SET(octets) is None:
-            raise ProtocolSyntaxError("expected a sequence-set")
+            raise ProtocolSyntaxError("expected a sequence-set", offset)
         if octets.count(b",") >= elements:
             raise LimitExceeded(f"a sequence set of more than {elements} elements")
         ranges = []
@@ -74,7 +77,9 @@ class SequenceSet:
             first = int(low)
             last = int(high) if colon else first
             if first > LARGEST or last > LARGEST:
-                raise ProtocolSyntaxError("a sequence number of more than 32 bits")
+                raise ProtocolSyntaxError(
+                    "a sequence number of more than 32 bits", offset
+                )
             ranges.append((first, last))
         return cls(tuple(ranges))
 

@@ -59,19 +59,15 @@ class Arguments:
 
     Attributes:
         at: The offset of the next octet.
+        limits: As above.
     """
 
-    __slots__ = ("_limits", "_octets", "at")
+    __slots__ = ("_octets", "at", "limits")
 
     def __init__(self, octets: bytes, at: int, limits: Limits) -> None:
         self._octets = octets
         self.at = at
-        self._limits = limits
-
-    @property
-    def limits(self) -> Limits:
-        """Counts that may not be exceeded."""
-        return self._limits
+        self.limits = limits
 
     # -- where we are
 
@@ -81,8 +77,8 @@ class Arguments:
 
     def check_items(self, count: int) -> None:
         """Raise ``LimitExceeded`` if a list has more than ``Limits.items``."""
-        if count > self._limits.items:
-            raise LimitExceeded(f"a list of more than {self._limits.items} items")
+        if count > self.limits.items:
+            raise LimitExceeded(f"a list of more than {self.limits.items} items")
 
     def at_end(self) -> bool:
         """Whether nothing but spaces is left."""
@@ -138,6 +134,13 @@ class Arguments:
             return None
         self.at = match.end()
         return match[0]
+
+    def rest_as(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """All that is left, if ``pattern`` fits it; the cursor stays where it is.
+
+        For the short forms that most commands have: one match, no cursor.
+        """
+        return pattern.fullmatch(self._octets, self.at)
 
     # -- words and strings
 
@@ -259,12 +262,13 @@ class Arguments:
         match = _SET(self._octets, self.at)
         if match is None:
             raise self.error("expected a sequence-set")
-        try:
-            messages = SequenceSet.parse(match[0], self._limits.elements)
-        except ProtocolSyntaxError as error:
-            raise self.error(str(error)) from None
+        messages = SequenceSet.parse(match[0], self.limits.elements, self.at)
         self.at = match.end()
         return messages
+
+    def simple_set(self, simple: re.Match[bytes]) -> SequenceSet:
+        """The ``sequence-set`` that is the first group of a ``rest_as``."""
+        return SequenceSet.parse(simple[1], self.limits.elements, simple.start(1))
 
     # -- lists
 

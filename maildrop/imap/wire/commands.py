@@ -2,7 +2,7 @@
 
 In this file:
     Command     the union of their classes
-    COMMANDS    name -> what reads the arguments
+    COMMANDS    name -> what reads the arguments; UID and what follows it is one name
     STREAMED    those whose last literal does not wait for the end of the command
 """
 
@@ -37,7 +37,6 @@ from maildrop.imap.wire import (
     status,
     store,
     subscribe,
-    uid,
     unselect,
     unsubscribe,
 )
@@ -104,7 +103,12 @@ COMMANDS: Final[dict[bytes, Callable[[bytes, Arguments], Command]]] = {
     b"STATUS": status.parse,
     b"STORE": store.parse,
     b"SUBSCRIBE": subscribe.parse,
-    b"UID": uid.parse,
+    b"UID COPY": copy.uid,
+    b"UID EXPUNGE": expunge.uid,
+    b"UID FETCH": fetch.uid,
+    b"UID MOVE": move.uid,
+    b"UID SEARCH": search.uid,
+    b"UID STORE": store.uid,
     b"UNSELECT": unselect.parse,
     b"UNSUBSCRIBE": unsubscribe.parse,
 }

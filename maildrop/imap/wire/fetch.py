@@ -89,6 +89,14 @@ _WORDS: Final[dict[bytes, FetchItem]] = {
     b"RFC822.HEADER": Section(b"RFC822.HEADER", kind=b"HEADER", peek=True),
     b"RFC822.TEXT": Section(b"RFC822.TEXT", kind=b"TEXT"),
 }
+#: And the sections that are asked for most.
+_SHORT: Final[dict[bytes, FetchItem]] = {
+    **_WORDS,
+    b"BODY[]": Section(b"BODY[]"),
+    b"BODY.PEEK[]": Section(b"BODY[]", peek=True),
+    b"BODY.PEEK[HEADER]": Section(b"BODY[HEADER]", kind=b"HEADER", peek=True),
+    b"BODY.PEEK[TEXT]": Section(b"BODY[TEXT]", kind=b"TEXT", peek=True),
+}
 _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {
     b"FAST": (FLAGS, INTERNALDATE, SIZE),
     b"ALL": (FLAGS, INTERNALDATE, SIZE, ENVELOPE),
@@ -97,6 +105,8 @@ _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {
 _FIELDS: Final = frozenset({b"HEADER.FIELDS", b"HEADER.FIELDS.NOT"})
 _MESSAGE_KINDS: Final = frozenset({b"", b"HEADER", b"TEXT", *_FIELDS})
 
+#: A command that has only such items.
+_SIMPLE: Final = re.compile(rb" ([\d:,*]+) \(([A-Za-z0-9.\[\] ]+)\)")
 _PATH: Final = re.compile(rb"[1-9]\d{0,8}(?:\.[1-9]\d{0,8})*+(?!\d)")
 
 
@@ -126,12 +136,18 @@ def parse(tag: bytes, arguments: Arguments) -> Fetch:
 def uid(tag: bytes, arguments: Arguments) -> Fetch:
     """Read what follows UID FETCH."""
     messages, items = _fetch(arguments)
-    if UID not in items:
+    if items[0] is not UID and UID not in items:
         items = (UID, *items)
     return Fetch(tag, messages, items, uid=True)
 
 
 def _fetch(arguments: Arguments) -> tuple[SequenceSet, tuple[FetchItem, ...]]:
+    simple = arguments.rest_as(_SIMPLE)
+    if simple is not None:
+        names = simple[2].upper().split(b" ")
+        items = tuple([_SHORT[name] for name in names if name in _SHORT])
+        if len(items) == len(names) == len(set(names)):
+            return arguments.simple_set(simple), items
     arguments.space()
     messages = arguments.sequence_set()
     arguments.space()

@@ -78,8 +78,8 @@ _TAG: Final = re.compile(
     rb'([^\x00-\x20\x7f-\xff(){%%*"\\+]{1,%d})(?: |\Z)' % _TAG_LENGTH
 ).match
 _HEAD: Final = re.compile(
-    rb'([^\x00-\x20\x7f-\xff(){%%*"\\+]{1,%d}) ([A-Za-z][\x21-\x27\x2a-\x7a]*)'
-    % _TAG_LENGTH
+    rb'([^\x00-\x20\x7f-\xff(){%%*"\\+]{1,%d}) '
+    rb"((?:[Uu][Ii][Dd] )?+[A-Za-z][A-Za-z0-9._-]*+)" % _TAG_LENGTH
 ).match
 _ANNOUNCED: Final = re.compile(rb"\{(\d{1,20})(\+?)\}\Z").match
 
@@ -154,7 +154,7 @@ class CommandReader:
             self._reset()
         elif self._state in {self._undecided, self._stream}:
             self._state = self._swallow_literal
-        else:
+        elif self._state == self._append_end:
             self._state = self._swallow_line
 
     def expect_response(self) -> None:

@@ -14,11 +14,12 @@ Grammar:
 The untagged response is FETCH's (``fetch.response``).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from maildrop.imap.wire.arguments import Arguments
-from maildrop.message.flags import FlagChange, Operation
+from maildrop.message.flags import SYSTEM_FLAGS, FlagChange, Operation
 from maildrop.message.sequence_set import SequenceSet
 
 _OPERATIONS: Final = {
@@ -28,6 +29,16 @@ _OPERATIONS: Final = {
     b"FLAGS.SILENT": (Operation.REPLACE, True),
     b"+FLAGS.SILENT": (Operation.ADD, True),
     b"-FLAGS.SILENT": (Operation.REMOVE, True),
+}
+#: A command that changes one system flag, and how it does.
+_SIMPLE: Final = re.compile(rb" ([\d:,*]+) ([+-]?[A-Za-z.]+ \(\\[A-Za-z]+\))")
+_CHANGES: Final = {
+    b"%b (%b)" % (item, name.upper().encode("ascii")): (
+        FlagChange(operation, bit),
+        silent,
+    )
+    for item, (operation, silent) in _OPERATIONS.items()
+    for name, bit in SYSTEM_FLAGS.items()
 }
 
 
@@ -61,6 +72,9 @@ def uid(tag: bytes, arguments: Arguments) -> Store:
 
 
 def _store(tag: bytes, arguments: Arguments, *, by_uid: bool) -> Store:
+    simple = arguments.rest_as(_SIMPLE)
+    if simple is not None and (known := _CHANGES.get(simple[2].upper())):
+        return Store(tag, arguments.simple_set(simple), *known, by_uid)
     arguments.space()
     messages = arguments.sequence_set()
     arguments.space()
