@@ -1,0 +1,54 @@
+"""From one state of a mailbox to a later one, when the steps between are lost.
+
+In this file:
+    take_over    bring a table, and the views on it, up to another one
+"""
+
+from maildrop.storage.index.names import Names
+from maildrop.storage.index.table import IndexTable
+
+
+def take_over(table: IndexTable, newer: IndexTable) -> None:
+    """Make ``table`` the same as ``newer`` and tell its views what is different.
+
+    Args:
+        table: Seen by sessions; stays the same object.
+        newer: A later state of the same mailbox, read from disk; used up.
+    """
+    mod_seq = newer.highest_mod_seq
+    kept = set(newer.uids)
+    gone = [row for row, uid in enumerate(table.uids) if uid not in kept]
+    if gone:
+        table.remove_rows(gone, mod_seq, None)
+    old = len(table)
+    changed = [
+        table.uids[row]
+        for row in range(old)
+        if table.mod_seqs[row] != newer.mod_seqs[row]
+    ]
+    for name in ("sizes", "dates", "mod_seqs", "keywords", "cache", "saved"):
+        getattr(table, name)[:] = getattr(newer, name)
+    table.object_ids[:] = newer.object_ids
+    table.flags[:] = newer.flags
+    table.uids.extend(newer.uids[old:])
+    table.names.close()
+    table.names = newer.names
+    newer.names = Names()
+    for name in (
+        "uid_next",
+        "highest_mod_seq",
+        "first_recent",
+        "keyword_names",
+        "expunged_uids",
+        "expunged_mod_seqs",
+        "forgotten_mod_seq",
+        "uidls",
+        "notes",
+        "source",
+        "boot",
+        "cache_id",
+        "cache_keys",
+    ):
+        setattr(table, name, getattr(newer, name))
+    if changed:
+        table.record(changed, mod_seq, None)

@@ -1,0 +1,71 @@
+"""What a store takes from the machine it runs on: disk, time, names, chance.
+
+In this file:
+    Host        all of it; tests give their own
+    Host.here   the real one
+"""
+
+import itertools
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from maildrop.durable import Disk
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine and the process, as far as a store cares.
+
+    Attributes:
+        disk: The calls that make things durable.
+        clock: Seconds since 1970 UTC.
+        monotonic: Seconds that never go back, for waits.
+        sleep: Waits some seconds; used only while another process holds a lock.
+        name: Host name, for unique file names.
+        process: Number of this process, for unique file names.
+        boot: Differs after every start of the machine.
+        random: Gives so many random octets.
+        lock_seconds: How long to wait for a lock that another process holds.
+    """
+
+    disk: Disk
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    name: bytes
+    process: int
+    boot: bytes
+    random: Callable[[int], bytes]
+    lock_seconds: float = 10.0
+    _serial: Iterator[int] = field(default_factory=itertools.count, repr=False)
+
+    @classmethod
+    def here(cls, disk: Disk | None = None, *, lock_seconds: float = 10.0) -> "Host":
+        """The machine this runs on."""
+        return cls(
+            disk=disk or Disk(),
+            clock=time.time,
+            monotonic=time.monotonic,
+            sleep=time.sleep,
+            name=socket.gethostname().encode(),
+            process=os.getpid(),
+            boot=_boot_id(),
+            random=os.urandom,
+            lock_seconds=lock_seconds,
+        )
+
+    def serial(self) -> int:
+        """A number that this process has not used."""
+        return next(self._serial)
+
+
+def _boot_id() -> bytes:
+    """16 octets that change with every start of the machine; zeros if unknown."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return bytes.fromhex(file.read(64).replace(b"-", b"").decode("ascii"))[:16]
+    except (OSError, ValueError):
+        return bytes(16)

@@ -1,0 +1,311 @@
+r"""The ledger of a mailbox: what the mail files themselves do not say.
+
+In this file:
+    Ledger    the snapshot, the log and the table in memory, kept in step
+
+Files, in the mailbox's control directory:
+
+    maildrop.ledger        the snapshot (``snapshot`` has the format)
+    maildrop.ledger.log    what changed since (``log``, ``batch``)
+
+How it is used: ``refresh`` reads what other processes appended, at the price of one
+fstat when there is nothing.  To change something take ``locked()``, which catches up
+first, fill a ``batch()`` and ``commit`` it; that appends one record and carries it out
+on the table.  A record that gives UIDs is synced before anyone can be told.
+
+When the log has grown past a limit it is folded into a new snapshot (``compact``), with
+the lock held:
+
+    step                                          a crash after it leaves
+    1  snapshot written beside, synced            old snapshot, log G: valid
+    2  renamed over the old, directory synced     new snapshot: "log G up to N is in
+                                                  here", and nothing is beyond N: valid
+    3  log G+1 written beside, locked, synced     the same
+    4  renamed over log G, directory synced       new snapshot, log G+1 "after G, N"
+
+A process that still has log G open sees that its file lost its name (link count 0),
+reads the rest of it, and goes on with log G+1.
+
+``opening`` has what happens when the files cannot be believed.
+
+Errors: ``MailboxVanished`` when the files are gone or were numbered anew under us,
+``MailboxInUse`` when the lock cannot be had in time, and those of the disk.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from maildrop.durable import translate, translated
+from maildrop.errors import AccessDenied, MailboxVanished
+from maildrop.storage.index.apply import apply
+from maildrop.storage.index.batch import Batch, Kind, changes
+from maildrop.storage.index.catch_up import take_over
+from maildrop.storage.index.damage import Damaged
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.locks import is_free, lock, unlock
+from maildrop.storage.index.log import HEADER_SIZE, LogHeader, Tail, record
+from maildrop.storage.index.opening import Files, Opened, cut_tail, open_ledger
+from maildrop.storage.index.snapshot import Position, write_snapshot
+from maildrop.storage.index.table import IndexTable
+from maildrop.storage.index.window import Window
+
+#: A log shorter than this part of its limit is not folded when the ledger is closed.
+_CLOSE_FOLDS: Final = 4
+
+
+class Ledger:
+    """What is known of one mailbox beyond its mail files.
+
+    Attributes:
+        table: The columns; the same object as long as the ledger is open.
+        fresh: The mailbox was numbered just now: every message in it is new.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        host: Host,
+        new_uid_validity: Callable[[int], int],
+        *,
+        log_octets: int = 1 << 16,
+        messages_max: int = 1 << 24,
+    ) -> None:
+        """Open the ledger in ``directory``, or make it.
+
+        Args:
+            directory: The control directory; exists.
+            host: Disk, clock, lock waits.
+            new_uid_validity: Gives a UIDVALIDITY above its argument.
+            log_octets: The log is folded into the snapshot when it is longer.
+            messages_max: A snapshot with more messages is not believed.
+
+        Raises:
+            MailboxVanished: The directory is gone.
+            AccessDenied: The account may not read it.
+        """
+        self._host = host
+        self._log_octets = log_octets
+        self._files = Files(directory, host, new_uid_validity, messages_max)
+        self._held = 0
+        opened = open_ledger(self._files)
+        self._fd = opened.fd
+        self._header = opened.header
+        self._offset = opened.offset
+        self.read_only = opened.read_only
+        self.fresh = opened.fresh
+        self.table: IndexTable = opened.table
+        self.table.journal.entries.clear()
+        self._keywords_known = len(self.table.keyword_names)
+
+    # -- following
+
+    def refresh(self) -> bool:
+        """Read what other processes did.
+
+        Returns:
+            Whether there was something.
+
+        Raises:
+            MailboxVanished: The mailbox is gone or was numbered anew.
+        """
+        facts = os.fstat(self._fd)
+        if facts.st_size == self._offset and facts.st_nlink:
+            return False
+        return self._catch_up(replaced=not facts.st_nlink)
+
+    @property
+    def busy(self) -> bool:
+        """Whether another process is changing the mailbox now."""
+        return not self._held and not is_free(self._fd)
+
+    @property
+    def compaction_due(self) -> bool:
+        """Whether the log is long enough to be folded."""
+        return self._offset > self._log_octets and not self.read_only
+
+    def _catch_up(self, *, replaced: bool) -> bool:
+        changed = self._read_tail()
+        if replaced:
+            self._follow_replacement()
+            self._read_tail()
+            changed = True
+        return changed
+
+    def _read_tail(self) -> bool:
+        size = os.fstat(self._fd).st_size
+        if size < self._offset:
+            return self._reload()
+        octets = os.pread(self._fd, size - self._offset, self._offset)
+        tail = Tail(self._header.generation, octets)
+        if not tail.payloads:
+            return False
+        if not self._held and any(map(_gives_uids, tail.payloads)):
+            self._wait_for_sync()
+        for payload in tail.payloads:
+            try:
+                apply(self.table, payload)
+            except Damaged:
+                return self._reload()
+        self._offset += tail.length
+        self._keywords_known = len(self.table.keyword_names)
+        return True
+
+    def _wait_for_sync(self) -> None:
+        """UIDs may be told once they are on disk: when their writer is done."""
+        if not is_free(self._fd) and not self.read_only:
+            with translated(f"sync {self._files.log}"):
+                self._host.disk.synchronize(self._fd)
+
+    def _follow_replacement(self) -> None:
+        """The log's name belongs to another file now: go on there."""
+        fd, read_only = self._files.open_log()
+        try:
+            header = LogHeader.parse(os.pread(fd, HEADER_SIZE, 0))
+        except Damaged:
+            os.close(fd)
+            self._reload()
+            return
+        if header.uid_validity != self.table.uid_validity:
+            os.close(fd)
+            raise MailboxVanished("the mailbox was numbered anew")
+        before = header.previous, header.previous_offset
+        if before != (self._header.generation, self._offset):
+            os.close(fd)
+            self._reload()
+            return
+        self._switch(fd, header, HEADER_SIZE)
+        self.read_only = read_only
+
+    def _switch(self, fd: int, header: LogHeader, offset: int) -> None:
+        os.close(self._fd)
+        self._fd = fd
+        self._header = header
+        self._offset = offset
+
+    def _reload(self) -> bool:
+        """Read everything from disk, and find out what is different."""
+        held = self._held > 0
+        if held:
+            unlock(self._fd)
+        opened = open_ledger(self._files, keep_lock=held)
+        if opened.table.uid_validity != self.table.uid_validity:
+            opened.close()
+            raise MailboxVanished("the mailbox was numbered anew")
+        self._take(opened)
+        return True
+
+    def _take(self, opened: Opened) -> None:
+        take_over(self.table, opened.table)
+        self._switch(opened.fd, opened.header, opened.offset)
+        self._keywords_known = len(self.table.keyword_names)
+
+    # -- changing
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock, with everything that others did read; may be nested."""
+        self._lock()
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if not self._held:
+                unlock(self._fd)
+
+    def _lock(self) -> None:
+        if self._held:
+            self._held += 1
+            return
+        while True:
+            lock(self._fd, self._host, self._files.log)
+            facts = os.fstat(self._fd)
+            if facts.st_nlink:
+                break
+            unlock(self._fd)
+            self._catch_up(replaced=True)
+        self._held = 1
+        if facts.st_size != self._offset:
+            try:
+                self._read_tail()
+                self._cut_tail()
+            except BaseException:
+                self._held = 0
+                unlock(self._fd)
+                raise
+
+    def _cut_tail(self) -> None:
+        """What is behind the last whole record is the work of one that died."""
+        lost = os.fstat(self._fd).st_size - self._offset
+        if lost and not self.read_only:
+            batch = cut_tail(self._files, self._fd, self.table, self._offset, lost)
+            self.commit(batch)
+
+    def batch(self) -> Batch:
+        """A batch for the next ``commit``; the lock is held."""
+        return Batch(self.table.highest_mod_seq + 1)
+
+    def commit(self, batch: Batch, by: object | None = None) -> None:
+        """Append one record and carry it out; the lock is held.
+
+        Args:
+            batch: The changes.
+            by: The view that asked for them.
+
+        Raises:
+            NoSpace, StorageFailure: Nothing was changed.
+        """
+        if self.read_only:
+            raise AccessDenied(f"{self._files.log} is read-only")
+        names = self.table.keyword_names
+        if len(names) > self._keywords_known:
+            batch.keyword_names(self._keywords_known, names[self._keywords_known :])
+        payload = batch.payload()
+        octets = record(self._header.generation, payload)
+        disk = self._host.disk
+        try:
+            disk.write(self._fd, octets)
+            if batch.assigns:
+                disk.synchronize(self._fd)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                disk.truncate(self._fd, self._offset)
+            raise translate(error, f"write {self._files.log}") from error
+        self._offset += len(octets)
+        self._keywords_known = len(names)
+        apply(self.table, payload, by)
+
+    def compact(self) -> None:
+        """Fold the log into a new snapshot."""
+        with self.locked():
+            self.table.prune_expunged()
+            position = Position(self._header.generation, self._offset)
+            written = write_snapshot(self.table, position)
+            with translated(f"write {self._files.snapshot}"):
+                self._files.replace_snapshot(written.pieces)
+                fd, header = self._files.replace_log(
+                    position.generation + 1, position, self.table.uid_validity
+                )
+            self._switch(fd, header, HEADER_SIZE)
+            snapshot = self._files.open_snapshot()
+            if snapshot is not None:
+                self.table.names.rest_on(
+                    Window(snapshot),
+                    written.names_at,
+                    written.names_length,
+                    written.name_offsets,
+                )
+
+    def close(self) -> None:
+        """Fold a log that is worth it, and let go."""
+        try:
+            if self._offset > self._log_octets // _CLOSE_FOLDS and not self.read_only:
+                self.compact()
+        finally:
+            self.table.names.close()
+            os.close(self._fd)
+
+
+def _gives_uids(payload: bytes) -> bool:
+    return any(kind in {Kind.APPEND, Kind.UID_NEXT} for kind, _ in changes(payload))

@@ -1,0 +1,136 @@
+r"""The name column: what the mail files call each message.
+
+For a Maildir it is the base name of the file, for an mbox whatever finds the message
+again.  A name is octets without NUL and ``/``, up to 255.
+
+In this file:
+    Names    name by row, in few octets a message
+
+Names of the snapshot stay on disk and are read through a window; those that came later
+are in one ``bytearray``.  A row keeps one u32: where its name starts in the two laid
+end to end.
+"""
+
+import itertools
+from array import array
+from collections.abc import Sequence
+
+from maildrop.mailbox.table import without
+from maildrop.storage.index.columns import U32
+from maildrop.storage.index.damage import Damaged
+from maildrop.storage.index.window import Window
+
+
+class Names:
+    """Name by row.
+
+    Attributes:
+        offsets: u32 by row, where the name starts.
+    """
+
+    __slots__ = ("_base", "_blob", "_dense", "_tail", "_window", "offsets")
+
+    def __init__(self) -> None:
+        self.offsets: array[int] = array(U32)
+        self._window: Window | None = None
+        self._base = 0  # where the blob stands in the snapshot
+        self._blob = 0  # its length
+        self._tail = bytearray()
+        self._dense = True  # names stand in row order, none between them
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def rest_on(
+        self, window: Window, base: int, length: int, offsets: "array[int]"
+    ) -> None:
+        """Take the names of a snapshot.
+
+        Args:
+            window: The snapshot; closed with these names.
+            base: Where the blob of names stands in it.
+            length: Octets of the blob.
+            offsets: Where each row's name starts in the blob.
+        """
+        self.close()
+        self._window = window
+        self._base = base
+        self._blob = length
+        self._tail.clear()
+        self.offsets = offsets
+        self._dense = True
+
+    def name(self, row: int) -> bytes:
+        """The name of a row.
+
+        Raises:
+            Damaged: The snapshot was cut short under us.
+        """
+        at = self.offsets[row]
+        if at >= self._blob:
+            at -= self._blob
+            end = self._tail.find(0, at)
+            return bytes(self._tail[at:end])
+        found = None
+        if self._window is not None:
+            found = self._window.line(self._base + at, b"\0")
+        if found is None:
+            raise Damaged("names cut off")
+        return found
+
+    def append(self, name: bytes) -> None:
+        """The name of one further row."""
+        self.offsets.append(self._blob + len(self._tail))
+        self._tail += name
+        self._tail.append(0)
+
+    def extend(self, names: Sequence[bytes]) -> None:
+        """The names of further rows."""
+        start = self._blob + len(self._tail)
+        lengths = (len(name) + 1 for name in names)
+        starts = itertools.accumulate(lengths, initial=start)
+        self.offsets.extend(itertools.islice(starts, len(names)))
+        self._tail += b"\0".join(names)
+        self._tail.append(0)
+
+    def replace(self, row: int, name: bytes) -> None:
+        """Another name for a row."""
+        self.offsets[row] = self._blob + len(self._tail)
+        self._tail += name
+        self._tail.append(0)
+        self._dense = False
+
+    def remove(self, rows: Sequence[int]) -> None:
+        """Forget rows (ascending)."""
+        self.offsets = without(self.offsets, rows)
+        self._dense = False
+
+    def all(self) -> list[bytes]:
+        """The names of all rows, in row order.
+
+        Raises:
+            Damaged: The snapshot was cut short under us.
+        """
+        octets = bytes(self._tail)
+        if self._window is not None and self._blob:
+            blob = self._window.piece(self._base, self._blob)
+            self._window.forget()
+            octets = blob + octets
+        parts = octets.split(b"\0")
+        parts.pop()
+        if self._dense:
+            if len(parts) != len(self.offsets):
+                raise Damaged("names cut off")
+            return parts
+        starts = itertools.accumulate((len(part) + 1 for part in parts), initial=0)
+        by_start = dict(zip(starts, parts, strict=False))
+        try:
+            return list(map(by_start.__getitem__, self.offsets))
+        except KeyError:
+            raise Damaged("names cut off") from None
+
+    def close(self) -> None:
+        """Let go of the snapshot."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None

@@ -1,0 +1,81 @@
+"""The table of a mailbox kept in files: further columns beside ``MessageTable``'s.
+
+In this file:
+    IndexTable    what the ledger holds, in memory: some 53 octets a message
+"""
+
+from array import array
+from collections.abc import Sequence
+from typing import Final
+
+from maildrop.mailbox.table import MessageTable, without
+from maildrop.storage.index.columns import U32, U64
+from maildrop.storage.index.names import Names
+
+#: Expunged UIDs remembered with their MODSEQ, newest kept.
+EXPUNGED_MAX: Final = 65536
+
+
+class IndexTable(MessageTable):
+    """The columns of a ledger.
+
+    Attributes:
+        names: What the mail files call each message.
+        cache: u64 by row, where its record stands in the cache file; 0 for nowhere.
+        saved: u32 by row, when it came into this mailbox (RFC 8514 SAVEDATE).
+        object_ids: u64 by row, kept when a message is copied (RFC 8474 EMAILID).
+        expunged_uids: u32, UIDs that are gone, in the order they went.
+        expunged_mod_seqs: u64, MODSEQ of each of them.
+        forgotten_mod_seq: Expunges up to this MODSEQ may be forgotten.
+        uidls: POP3 unique ids that differ from what the format makes of a message.
+        notes: Small facts that the storage format keeps, by name.
+        source: State of the mail files that the table agrees with; the format's own.
+        boot: The machine's start in which the last change was made.
+        cache_id: The cache file that ``cache`` points into; 0 for none.
+        cache_keys: Names of the pieces kept in the cache, by their number in it.
+    """
+
+    def __init__(self, uid_validity: int, uid_next: int = 1) -> None:
+        super().__init__(uid_validity, uid_next)
+        self.names = Names()
+        self.cache = array(U64)
+        self.saved = array(U32)
+        self.object_ids = array(U64)
+        self.expunged_uids = array(U32)
+        self.expunged_mod_seqs = array(U64)
+        self.forgotten_mod_seq = 0
+        self.uidls: dict[int, bytes] = {}
+        self.notes: dict[bytes, bytes] = {}
+        self.source = b""
+        self.boot = b""
+        self.cache_id = 0
+        self.cache_keys: list[bytes] = []
+
+    def remove_rows(self, rows: Sequence[int], mod_seq: int, by: object | None) -> None:
+        """Remove messages, tell the views, and remember the UIDs."""
+        gone = [self.uids[row] for row in rows]
+        self.expunged_uids.extend(gone)
+        self.expunged_mod_seqs.extend([mod_seq] * len(gone))
+        if self.uidls:
+            for uid in gone:
+                self.uidls.pop(uid, None)
+        self.cache = without(self.cache, rows)
+        self.saved = without(self.saved, rows)
+        self.object_ids = without(self.object_ids, rows)
+        self.names.remove(rows)
+        super().remove_rows(rows, mod_seq, by)
+
+    def prune_expunged(self, limit: int = EXPUNGED_MAX) -> None:
+        """Forget the oldest expunged UIDs beyond ``limit``."""
+        extra = len(self.expunged_uids) - limit
+        if extra > 0:
+            self.forgotten_mod_seq = self.expunged_mod_seqs[extra - 1]
+            del self.expunged_uids[:extra]
+            del self.expunged_mod_seqs[:extra]
+
+    def expunged_since(self, mod_seq: int) -> list[int] | None:
+        """UIDs expunged after ``mod_seq``, ascending; None when that is forgotten."""
+        if mod_seq < self.forgotten_mod_seq:
+            return None
+        pairs = zip(self.expunged_uids, self.expunged_mod_seqs, strict=True)
+        return sorted({uid for uid, gone_at in pairs if gone_at > mod_seq})
