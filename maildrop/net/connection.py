@@ -21,14 +21,18 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
+    IHalfCloseableProtocol,
     IOpenSSLContextFactory,
+    IPushProducer,
     IReactorTime,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from maildrop.net.peer import Peer, peer_of
+from maildrop.net.transport import Transport
 
 Event = TypeVar("Event")
 
@@ -51,6 +55,7 @@ class Limits:
     close: float = 30.0
 
 
+@implementer(IHalfCloseableProtocol, IPushProducer)
 class ServerConnection(Protocol, Generic[Event]):
     """One connection of a server, fed by Twisted, driven by the pump.
 
@@ -74,6 +79,7 @@ class ServerConnection(Protocol, Generic[Event]):
         self._replies: list[bytes] = []
         self._busy = False
         self._closing = False
+        self._ended = False
         self._lost = False
         self._ahead = 0
         self._paused = False
@@ -81,6 +87,7 @@ class ServerConnection(Protocol, Generic[Event]):
         self._running: Deferred[None] | None = None
         self._drained: Deferred[None] | None = None
         self._heard = 0.0
+        self._silence = limits.idle
         self._timer: IDelayedCall | None = None
         self._cutter: IDelayedCall | None = None
 
@@ -146,8 +153,10 @@ class ServerConnection(Protocol, Generic[Event]):
         self._closing = True
         self._flush()
         if self.transport is not None and not self._lost:
+            # With a producer Twisted's transports would wait for its last word.
+            self.transport.unregisterProducer()
             self.transport.loseConnection()
-            self._cutter = self.clock.callLater(self.limits.close, self._cut)
+            self._cut_later()
 
     def start_tls(self, context: IOpenSSLContextFactory) -> None:
         """Send what was written in clear and begin TLS.
@@ -173,6 +182,16 @@ class ServerConnection(Protocol, Generic[Event]):
         """The administrator ends the connection; a protocol may say so first."""
         self.close()
 
+    def allow_silence(self, seconds: float | None) -> None:
+        """Time the peer out after so many seconds without an octet.
+
+        Args:
+            seconds: From now on; None for ``limits.idle`` again.
+        """
+        self._silence = self.limits.idle if seconds is None else seconds
+        if self._timer is not None and self._silence < self.limits.idle:
+            self._timer.reset(self._silence)  # a timer that is too early looks again
+
     @property
     def idle_seconds(self) -> float:
         """Seconds since the peer last sent anything."""
@@ -183,7 +202,9 @@ class ServerConnection(Protocol, Generic[Event]):
     def connectionMade(self) -> None:
         """A peer connected."""
         self._heard = self.clock.seconds()
-        self._timer = self.clock.callLater(self.limits.idle, self._check_idle)
+        self._timer = self.clock.callLater(self._silence, self._check_idle)
+        if isinstance(self.transport, Transport):
+            self.transport.behind = self.limits.behind
         # Tells us when the peer reads too slowly: pauseProducing, resumeProducing.
         self.transport.registerProducer(self, True)
         self._busy = True
@@ -226,6 +247,17 @@ class ServerConnection(Protocol, Generic[Event]):
             return
         self._let_go()
 
+    def readConnectionLost(self) -> None:
+        """The peer sends no more, and may still read: answer what it asked."""
+        self._ended = True
+        if self._busy:
+            self._cut_later()
+        else:
+            self.close()
+
+    def writeConnectionLost(self) -> None:
+        """Never happens: this end is not closed by halves."""
+
     def pauseProducing(self) -> None:
         """The transport holds enough unsent octets."""
         self._full = True
@@ -252,6 +284,8 @@ class ServerConnection(Protocol, Generic[Event]):
                 self._flush()
                 return
         self._busy = False
+        if self._ended:
+            self.close()
         self._flush()
 
     def _step(self, event: Event) -> bool:
@@ -322,13 +356,17 @@ class ServerConnection(Protocol, Generic[Event]):
     # -- time
 
     def _check_idle(self) -> None:
-        rest = self._heard + self.limits.idle - self.clock.seconds()
+        rest = self._heard + self._silence - self.clock.seconds()
         if rest > 0 or self._busy:
             self._timer = self.clock.callLater(max(rest, 1.0), self._check_idle)
             return
         self._timer = None
         self.timed_out()
         self.close()
+
+    def _cut_later(self) -> None:
+        if self._cutter is None:
+            self._cutter = self.clock.callLater(self.limits.close, self._cut)
 
     def _cut(self) -> None:
         self._cutter = None
