@@ -11,10 +11,9 @@ The caller says when the client was told to send something else than a command:
 Line ends (RFC 5321 section 2.3.8): CRLF.  The first line of a connection decides
 whether a person is typing: programs that end their lines in LF alone (nc, ``openssl
 s_client`` without ``-crlf``) do so from the first line on.  Such a connection is
-``by_hand``: LF ends its commands, and the session refuses it DATA and BDAT, where the
-end must be sure.  On every other connection an LF without CR, or a CR without LF, makes
-the whole line up to the next CRLF unreadable; what stands behind the LF is never a
-command.
+``by_hand``: LF ends its commands, and the session refuses it DATA, whose end must be
+sure.  On every other connection an LF without CR, or a CR without LF, makes the whole
+line up to the next CRLF unreadable; what stands behind the LF is never a command.
 
 Limits: RFC 5321 section 4.5.3.1.4 wants 512 octets for a command line, and its
 extensions add to MAIL and RCPT (RFC 6152, 1870, 6531, 4954, 3461: below 2,000

@@ -29,16 +29,18 @@ class State(enum.Enum):
     CHUNKS = "some chunks of a message"
 
 
+#: BDAT is among them: in every state its chunk must be swallowed before the refusal.
 _ALWAYS: Final = frozenset(
     {b"EHLO", b"HELO", b"LHLO", b"RSET", b"NOOP", b"QUIT", b"HELP", b"VRFY", b"EXPN"}
+    | {b"BDAT"}
 )
 
 ALLOWED: Final[dict[State, frozenset[bytes]]] = {
     State.START: _ALWAYS,
     State.READY: _ALWAYS | {b"MAIL", b"STARTTLS", b"AUTH"},
     State.MAIL: _ALWAYS | {b"RCPT"},
-    State.RCPT: _ALWAYS | {b"RCPT", b"DATA", b"BDAT"},
-    State.CHUNKS: _ALWAYS | {b"BDAT"},
+    State.RCPT: _ALWAYS | {b"RCPT", b"DATA"},
+    State.CHUNKS: _ALWAYS,
 }
 
 #: Verbs of HTTP: a browser that was led here; RFC 5321 section 7.7 lets us hang up.

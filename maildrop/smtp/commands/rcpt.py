@@ -1,0 +1,52 @@
+"""RCPT: one more recipient."""
+
+from maildrop.delivery.filters import Action
+from maildrop.errors import MaildropError, ProtocolSyntaxError
+from maildrop.smtp import respond
+from maildrop.smtp.session import Session
+from maildrop.smtp.wire.rcpt import rcpt as parse
+from maildrop.smtp.wire.reply import reply
+from maildrop.smtp.wire.states import State
+
+_SYNTAX = reply(501, "Syntax: RCPT TO:<address>", "5.1.3")
+#: RFC 5321 section 4.5.3.1.10.
+_TOO_MANY = reply(452, "Too many recipients, send to the rest separately", "4.5.3")
+_ACCEPTED = reply(250, "OK", "2.1.5")
+
+
+async def rcpt(session: Session, argument: bytes) -> None:
+    """RCPT: RFC 5321 section 4.1.1.3."""
+    transaction = session.transaction
+    if transaction is None:
+        session.error(respond.NO_SENDER)
+        return
+    try:
+        command = parse(argument, smtputf8=transaction.smtputf8)
+    except ProtocolSyntaxError as error:
+        refusal = respond.refusal(error, session.site.service)
+        general = type(error) is ProtocolSyntaxError
+        session.error(_SYNTAX if general else bytes(refusal))
+        return
+    if command.notify or command.original:
+        session.error(respond.NO_REPORTS)
+        return
+    if len(transaction.recipients) >= session.site.limits.recipients:
+        session.reply(_TOO_MANY)
+        return
+    what = f"recipient {command.recipient}"
+    try:
+        recipient = session.site.router.route(command.recipient)
+    except MaildropError as error:
+        session.note_refusal(what, str(error))
+        refusal = respond.refusal(error, session.site.service)
+        session.refused_recipient(bytes(refusal))
+        return
+    if session.examination is not None:
+        verdict = await session.examination.recipient(command.recipient)
+        if verdict.action is Action.REFUSE:
+            session.refused_by_filter(verdict, what)
+            return
+        transaction.fields += verdict.fields
+    transaction.recipients.append(recipient)
+    session.state = State.RCPT
+    session.reply(_ACCEPTED)

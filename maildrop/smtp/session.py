@@ -1,0 +1,285 @@
+"""A session: what one client has said so far.
+
+In this file:
+    Session         state of a connection
+    Transaction     state of one message on its way (RFC 5321 section 3.3)
+    Site            what all sessions of a listener share
+    Link            what a session needs of its connection
+    Authenticator   judges logins: ``auth.authenticator``
+
+``server`` feeds it; ``commands`` change it.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.logger import Logger
+
+from maildrop.delivery.agent import Agent
+from maildrop.delivery.filters import Chain, Chained, Client, Verdict
+from maildrop.delivery.routing import Recipient, Router
+from maildrop.delivery.trace import TraceIds
+from maildrop.durable import Content
+from maildrop.errors import MaildropError
+from maildrop.mailbox.account import Account
+from maildrop.net import sessions
+from maildrop.net.peer import Peer
+from maildrop.sasl.dialogue import Dialogue
+from maildrop.sasl.exchange import Exchange, Outcome
+from maildrop.smtp import respond
+from maildrop.smtp.service import Service, SMTPLimits
+from maildrop.smtp.wire.path import Path
+from maildrop.smtp.wire.reader import Reader
+from maildrop.smtp.wire.reply import reply
+from maildrop.smtp.wire.states import State
+
+
+class Authenticator(Protocol):
+    """Judges logins."""
+
+    def mechanisms(self, secure: bool) -> tuple[str, ...]:
+        """The mechanisms to offer on a connection."""
+
+    def exchange(
+        self, mechanism: str, initial: bytes | None, *, secure: bool
+    ) -> Exchange:
+        """Begin an exchange."""
+
+    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
+        """Judge what it ended in."""
+
+
+class Link(Protocol):
+    """What a session needs of its connection."""
+
+    octets_in: int
+    octets_out: int
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end."""
+
+    def write(self, octets: bytes) -> None:
+        """Send octets."""
+
+    def close(self) -> None:
+        """Send what was written and close."""
+
+    def kick(self) -> None:
+        """The administrator ends it."""
+
+    def start_tls(self, context: IOpenSSLContextFactory) -> None:
+        """Begin TLS."""
+
+    def allow_silence(self, seconds: float | None) -> None:
+        """Time the client out after so many seconds without an octet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all sessions of a listener share.
+
+    Attributes:
+        service: What is served.
+        hostname: Our name.
+        router: Says for whom mail is taken.
+        agent: Stores it.
+        trace_ids: Makes the ids of messages.
+        now: Seconds since 1970 UTC.
+        scratch: Directory for the nameless files of large messages.
+        chain: The filters.
+        authenticator: Judges logins; None where nobody logs in.
+        tls: Gives the context for STARTTLS; None where it is not offered.
+        sessions: The registry of live sessions.
+        limits: What a session is held to.
+    """
+
+    service: Service
+    hostname: str
+    router: Router
+    agent: Agent
+    trace_ids: TraceIds
+    now: Callable[[], float]
+    scratch: str
+    chain: Chain = field(default_factory=Chain)
+    authenticator: Authenticator | None = None
+    tls: Callable[[], IOpenSSLContextFactory] | None = None
+    sessions: sessions.Sessions = field(default_factory=sessions.Sessions)
+    limits: SMTPLimits = field(default_factory=SMTPLimits)
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One message on its way.
+
+    Attributes:
+        id: Its id in log, Received field and reply.
+        sender: The reverse path, None for ``<>``.
+        smtputf8: Addresses and header may be UTF-8 (RFC 6531).
+        recipients: Those accepted.
+        content: What has come of the message, None before DATA or BDAT.
+        failure: Why the message can no longer be taken.
+        fields: Header fields that filters want to have added.
+    """
+
+    id: str
+    sender: Path | None
+    smtputf8: bool
+    recipients: list[Recipient] = field(default_factory=list)
+    content: Content | None = None
+    failure: MaildropError | None = None
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Session:
+    """State of a connection.
+
+    Attributes:
+        reader: The wire core.
+        state: Where the session stands.
+        client_name: What the client called itself.
+        extended: It said EHLO or LHLO.
+        account: Who logged in.
+        dialogue: The AUTH exchange at work.
+        transaction: The message at work.
+        ended: What to do when the content at work is complete; the argument says
+            whether it was too large.
+        examination: The filters' view of the connection, None without filters.
+        examined: The filters were asked about the connection.
+    """
+
+    _log = Logger()
+
+    def __init__(self, link: Link, site: Site) -> None:
+        self.link = link
+        self.site = site
+        self.reader = Reader(site.limits.wire)
+        self.state = State.START
+        self.client_name = ""
+        self.extended = False
+        self.account: Account | None = None
+        self.dialogue: Dialogue | None = None
+        self.transaction: Transaction | None = None
+        self.ended: Callable[[Session, bool], Coroutine[Any, Any, None] | None]
+        self.ended = _nothing
+        peer = link.peer
+        self.examination: Chained | None = site.chain.begin(
+            Client(site.service.value, peer.address, peer.port)
+        )
+        self.examined = False
+        self.commands = 0
+        self._errors = 0
+        self._refused = 0
+        self.live = site.sessions.add(
+            sessions.Session(site.service.value, link, site.now())
+        )
+
+    @property
+    def lmtp(self) -> bool:
+        """RFC 2033 rules."""
+        return self.site.service is Service.LMTP
+
+    # -- answering
+
+    def reply(self, octets: bytes) -> None:
+        """Answer."""
+        self.link.write(octets)
+
+    def error(self, octets: bytes) -> None:
+        """Answer a command that was wrong; after too many, close."""
+        self._errors += 1
+        if self._errors > self.site.limits.errors:
+            self._log.info("too many errors from {peer}", peer=self.link.peer)
+            self.close(respond.TOO_MANY_ERRORS)
+            return
+        self.link.write(octets)
+
+    def refuse(self, error: MaildropError, *, what: str) -> None:
+        """Answer a command that was right and is not followed.
+
+        Args:
+            error: Why.
+            what: For the log.
+        """
+        refusal = respond.refusal(error, self.site.service)
+        self.note_refusal(what, str(error))
+        self.reply(bytes(refusal))
+
+    def note_refusal(self, what: str, reason: str) -> None:
+        """Log that something was refused."""
+        self._log.info(
+            "{id}: refused {what} from {peer}: {reason}",
+            id=self.transaction.id if self.transaction is not None else "-",
+            what=what,
+            peer=self.link.peer,
+            reason=reason,
+        )
+
+    def refused_recipient(self, octets: bytes) -> None:
+        """Answer a RCPT with no; after too many, close."""
+        self._refused += 1
+        if self._refused > self.site.limits.refused:
+            self._log.info(
+                "too many refused recipients from {peer}", peer=self.link.peer
+            )
+            self.close(respond.TOO_MANY_ERRORS)
+            return
+        self.link.write(octets)
+
+    def refused_by_filter(self, verdict: Verdict, what: str) -> None:
+        """Answer what a filter refused."""
+        self.note_refusal(what, f"filter: {verdict.code} {verdict.text}")
+        octets = reply(verdict.code, verdict.text, verdict.enhanced)
+        if verdict.code == 421:
+            self.close(octets)
+        else:
+            self.reply(octets)
+
+    def close(self, octets: bytes) -> None:
+        """Answer and close the connection."""
+        self.link.write(octets)
+        self.link.close()
+
+    # -- state
+
+    def begin(self, transaction: Transaction) -> None:
+        """MAIL was accepted."""
+        self.transaction = transaction
+        self.state = State.MAIL
+
+    def end_transaction(self, *, taken: bool = False) -> None:
+        """Forget the message at work; EHLO stays said.
+
+        Args:
+            taken: The filters have seen the content.
+        """
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            if transaction.content is not None:
+                transaction.content.close()
+            if self.examination is not None and not taken:
+                self.examination.abort()
+        if self.state is not State.START:
+            self.state = State.READY
+
+    def restart(self) -> None:
+        """TLS begins: forget everything (RFC 3207 section 4.2)."""
+        self.end_transaction()
+        self.reader = Reader(self.site.limits.wire)
+        self.state = State.START
+        self.client_name = ""
+        self.extended = False
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self.end_transaction()
+        if self.examination is not None:
+            self.examination.close()
+        self.site.sessions.remove(self.live)
+
+
+def _nothing(session: Session, exceeded: bool) -> None:
+    """No content is expected."""
+    del session, exceeded
