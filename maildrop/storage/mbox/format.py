@@ -69,20 +69,20 @@ FROM_LINE: Final = re.compile(
 )
 _CANDIDATE: Final = re.compile(rb"\nFrom ")
 _FIELD: Final = re.compile(rb"[!-9;-~]{1,200}:")
-_QUOTED_FROM: Final = re.compile(rb"(?:\A|(?<=\n))>(>*From )")
-_FROM: Final = re.compile(rb"(?:\A|(?<=\n))(>*From )")
-
+# All patterns for lines begin with the line end before: a literal octet is found a
+# hundred times faster than "^".  Octets are searched with a line end put in front.
+_QUOTED_FROM: Final = re.compile(rb"\n>(>*From )")
+_FROM: Final = re.compile(rb"\n(>*From )")
 _NAMES: Final = (
     rb"(?:[Ss]tatus|STATUS|[Xx]-(?:[Ss]tatus|STATUS|[Kk]eywords|KEYWORDS|[Uu][Ii][Dd]"
     rb"|[Ii][Mm][Aa][Pp](?:[Bb]ase)?)|[Cc]ontent-[Ll]ength|CONTENT-LENGTH"
     rb"|X-Mbox-Unterminated)"
 )
-_METADATA: Final = re.compile(rb"(?:\A|(?<=\n))(" + _NAMES + rb"):([^\n]*)(?:\n|\Z)")
-_TO_QUOTE: Final = re.compile(rb"(?:\A|(?<=\n))((?:X-Mbox-Quoted-)*" + _NAMES + rb":)")
+_METADATA: Final = re.compile(rb"\n(" + _NAMES + rb"):([^\n]*)(?=\n|\Z)")
+_TO_QUOTE: Final = re.compile(rb"\n((?:X-Mbox-Quoted-)*" + _NAMES + rb":)")
 _TO_UNQUOTE: Final = re.compile(
-    rb"(?:\A|(?<=\n))X-Mbox-Quoted-((?:X-Mbox-Quoted-)*" + _NAMES + rb":)"
+    rb"\nX-Mbox-Quoted-((?:X-Mbox-Quoted-)*" + _NAMES + rb":)"
 )
-_HEADER_END: Final = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 
 #: Letters of Status and X-Status (mutt, pine, Dovecot) and the flags they stand for.
 STATUS_FLAGS: Final[dict[int, int]] = {
@@ -155,10 +155,10 @@ def content(raw: bytes) -> bytes:
 
 def split_header(stored: bytes) -> int:
     """Where the header ends: after the line end of its last field."""
-    end = _HEADER_END.search(stored)
-    if end is None:
-        return len(stored)
-    return end.start() + (stored[end.start() :].find(b"\n") + 1 if end.start() else 0)
+    if stored.startswith((b"\n", b"\r\n")):
+        return 0
+    end = stored.find(b"\n\n") + 1 or len(stored)
+    return stored.find(b"\n\r\n", 0, end) + 1 or end
 
 
 def metadata(stored: bytes) -> Metadata:
@@ -166,31 +166,34 @@ def metadata(stored: bytes) -> Metadata:
     flags = 0
     old = unterminated = False
     keywords: list[str] = []
-    for field in _METADATA.finditer(stored, 0, split_header(stored)):
-        name, value = field[1].lower(), field[2].strip()
-        if name in {b"status", b"x-status"}:
-            for letter in value:
-                flags |= STATUS_FLAGS.get(letter, 0)
-            old = old or (name == b"status" and b"O" in value)
-        elif name == b"x-keywords":
-            keywords += value.decode("ascii", "ignore").split()
-        elif name == b"x-mbox-unterminated":
-            unterminated = True
+    for name, value in _METADATA.findall(b"\n" + stored[: split_header(stored)]):
+        match name.lower():
+            case b"status" | b"x-status":
+                for letter in value:
+                    flags |= STATUS_FLAGS.get(letter, 0)
+                old = old or (name.lower() == b"status" and b"O" in value)
+            case b"x-keywords":
+                keywords += value.decode("ascii", "ignore").split()
+            case b"x-mbox-unterminated":
+                unterminated = True
     return Metadata(flags, old, tuple(keywords), unterminated)
+
+
+def _without_metadata(header: bytes) -> bytes:
+    return _METADATA.sub(b"", b"\n" + header)[1:]
 
 
 def visible(stored: bytes) -> bytes:
     """A message as readers get it, from what ``content`` gives."""
     end = split_header(stored)
-    header, unterminated = stored[:end], False
-    if _METADATA.search(header):
-        unterminated = b"X-Mbox-Unterminated:" in header
-        header = _METADATA.sub(b"", header)
+    header = stored[:end]
+    unterminated = b"X-Mbox-Unterminated:" in header
+    header = _without_metadata(header)
     if b"X-Mbox-Quoted-" in header:
-        header = _TO_UNQUOTE.sub(rb"\1", header)
+        header = _TO_UNQUOTE.sub(rb"\n\1", b"\n" + header)[1:]
     whole = header + stored[end:]
     if b">From " in whole:
-        whole = _QUOTED_FROM.sub(rb"\1", whole)
+        whole = _QUOTED_FROM.sub(rb"\n\1", b"\n" + whole)[1:]
     if b"\r\n" in whole:
         whole = whole.replace(b"\r\n", b"\n")
     whole = whole.replace(b"\n", b"\r\n")
@@ -217,7 +220,7 @@ def status_fields(
 def with_status(stored: bytes, fields: bytes) -> bytes:
     """A stored message with its status fields replaced."""
     end = split_header(stored)
-    return fields + _METADATA.sub(b"", stored[:end]) + stored[end:]
+    return fields + _without_metadata(stored[:end]) + stored[end:]
 
 
 def stored_form(octets: bytes, fields: bytes) -> bytes:
@@ -230,12 +233,10 @@ def stored_form(octets: bytes, fields: bytes) -> bytes:
     if b"\r\r\n" not in octets:
         octets = octets.replace(b"\r\n", b"\n")
     end = split_header(octets)
-    header = octets[:end]
-    if _TO_QUOTE.search(header):
-        header = _TO_QUOTE.sub(rb"X-Mbox-Quoted-\1", header)
+    header = _TO_QUOTE.sub(rb"\nX-Mbox-Quoted-\1", b"\n" + octets[:end])[1:]
     whole = header + octets[end:]
     if b"From " in whole:
-        whole = _FROM.sub(rb">\1", whole)
+        whole = _FROM.sub(rb"\n>\1", b"\n" + whole)[1:]
     if whole.endswith(b"\n"):
         return fields + whole
     return fields + whole + (b"\r\n" if whole.endswith(b"\r") else b"\n")

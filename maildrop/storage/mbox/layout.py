@@ -1,0 +1,178 @@
+"""Where each message stands in the mbox, and what the file says of it.
+
+In this file:
+    Stamp     what tells that a file is the one we know
+    Layout    columns by UID, kept beside the ledger as ``maildrop.layout``
+
+All of it can be found again by reading the mbox; it saves doing so.
+
+Format: a header, then the columns, each as many entries as there are messages.
+
+    magic 8, crc32 of all after the header u32, messages u32,
+    device u64, inode u64, size u64, mtime ns u64, ctime ns u64
+    uid u32*, status u8*, length u64*, start u64*, keywords u32*    ; little-endian
+"""
+
+import os
+import struct
+import sys
+import zlib
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Final
+
+from maildrop.durable import Disk
+
+FILE: Final = "maildrop.layout"
+#: Bit of ``Layout.status`` beside the system flags: Status has an "O".
+OLD: Final = 32
+_MAGIC: Final = b"mdrpLAY1"
+_HEADER: Final = struct.Struct("<8sIIQQQQQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What stat(2) says of a file."""
+
+    device: int = 0
+    inode: int = 0
+    size: int = 0
+    modified: int = 0
+    changed: int = 0
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Stamp":
+        """The stamp of a file."""
+        return cls(
+            found.st_dev,
+            found.st_ino,
+            found.st_size,
+            found.st_mtime_ns,
+            found.st_ctime_ns,
+        )
+
+    def grown_from(self, before: "Stamp") -> bool:
+        """Whether this may be the same file with something appended."""
+        same = (self.device, self.inode) == (before.device, before.inode)
+        return same and self.size > before.size > 0
+
+
+class Layout:
+    """The place of every message, in UID order.
+
+    Attributes:
+        stamp: The file as it was when this was right.
+        uids: u32, ascending.
+        status: u8, flags as the file has them, and ``OLD``.
+        lengths: u64, octets up to the next From_ line.
+        starts: u64, offset of the From_ line; need not ascend.
+        keywords: u32, keyword bits (of the ledger) that the file has.
+    """
+
+    __slots__ = ("keywords", "lengths", "stamp", "starts", "status", "uids")
+
+    def __init__(self) -> None:
+        self.stamp = Stamp()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all messages."""
+        self.uids = array("I")
+        self.status = bytearray()
+        self.lengths = array("Q")
+        self.starts = array("Q")
+        self.keywords = array("I")
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def append(
+        self, uid: int, start: int, length: int, status: int, keywords: int
+    ) -> None:
+        """Add a message; ``uid`` is above all others."""
+        self.uids.append(uid)
+        self.starts.append(start)
+        self.lengths.append(length)
+        self.status.append(status)
+        self.keywords.append(keywords)
+
+    def row(self, uid: int) -> int | None:
+        """The row of ``uid``, None when it has no place."""
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else None
+
+    def pack(self) -> bytes:
+        """The octets of the file."""
+        columns = (self.uids, self.status, self.lengths, self.starts, self.keywords)
+        body = b"".join(_little(column) for column in columns)
+        stamp = self.stamp
+        return (
+            _HEADER.pack(
+                _MAGIC,
+                zlib.crc32(body),
+                len(self.uids),
+                stamp.device,
+                stamp.inode,
+                stamp.size,
+                stamp.modified,
+                stamp.changed,
+            )
+            + body
+        )
+
+    def save(self, directory: str, disk: Disk) -> None:
+        """Put it beside the ledger."""
+        disk.replace_file(os.path.join(directory, FILE), self.pack())
+
+    @classmethod
+    def load(cls, directory: str) -> "Layout":
+        """What was saved; an empty one if that is nothing, or damaged."""
+        try:
+            with open(os.path.join(directory, FILE), "rb") as file:
+                return cls.unpack(file.read())
+        except OSError:
+            return cls()
+
+    @classmethod
+    def unpack(cls, octets: bytes) -> "Layout":
+        """From the octets of the file; empty if they are damaged."""
+        layout = cls()
+        if len(octets) < _HEADER.size:
+            return layout
+        magic, checksum, count, *stamp = _HEADER.unpack_from(octets)
+        body = octets[_HEADER.size :]
+        entry = 4 + 1 + 8 + 8 + 4
+        if (
+            magic != _MAGIC
+            or len(body) != count * entry
+            or zlib.crc32(body) != checksum
+        ):
+            return layout
+        layout.stamp = Stamp(*stamp)
+        at = 0
+        for column in (
+            layout.uids,
+            layout.status,
+            layout.lengths,
+            layout.starts,
+            layout.keywords,
+        ):
+            width = 1 if isinstance(column, bytearray) else column.itemsize
+            part = body[at : at + count * width]
+            at += count * width
+            if isinstance(column, bytearray):
+                column.extend(part)
+            else:
+                column.frombytes(part)
+                if sys.byteorder == "big":
+                    column.byteswap()
+        return layout
+
+
+def _little(column: "array[int] | bytearray") -> bytes:
+    if isinstance(column, bytearray) or sys.byteorder == "little":
+        return bytes(column)
+    swapped = array(column.typecode, column)
+    swapped.byteswap()
+    return swapped.tobytes()
