@@ -215,7 +215,7 @@ class Certificates:
         """What ``startTLS`` takes; always gives the newest pair."""
         return self
 
-    def getContext(self) -> SSL.Context:  # noqa: N802 (Twisted's name)
+    def getContext(self) -> SSL.Context:
         """The context for a new handshake."""
         now = self._clock.seconds()
         if now - self._looked >= self._look_again:

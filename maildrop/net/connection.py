@@ -79,7 +79,7 @@ class ServerConnection(Protocol, Generic[Event]):
         self._replies: list[bytes] = []
         self._busy = False
         self._closing = False
-        self._ended = False
+        self._no_more = False
         self._lost = False
         self._ahead = 0
         self._paused = False
@@ -249,7 +249,7 @@ class ServerConnection(Protocol, Generic[Event]):
 
     def readConnectionLost(self) -> None:
         """The peer sends no more, and may still read: answer what it asked."""
-        self._ended = True
+        self._no_more = True
         if self._busy:
             self._cut_later()
         else:
@@ -284,7 +284,7 @@ class ServerConnection(Protocol, Generic[Event]):
                 self._flush()
                 return
         self._busy = False
-        if self._ended:
+        if self._no_more:
             self.close()
         self._flush()
 
