@@ -13,8 +13,7 @@ What is different:
 - Reads grow from 64 to 256 KiB while a peer fills them.
 - A producer is paused above ``behind`` unsent octets.
 - A connection closed while the peer still sends is shut for writing and read empty
-  first: closing it at once would send a reset, which can destroy the last reply on
-  its way (RFC 9112 section 9.6 describes the same for HTTP).
+  first: the reset of a close at once can destroy the last reply on its way.
 - The end of input is only that: replies still go out, if the protocol has a method
   ``readConnectionLost`` and closes when it is done.
 
@@ -442,11 +441,9 @@ class Transport(ConnectedSocket):
 
     def _discard(self) -> Loss:
         try:
-            unread = self.socket.recv(READ)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return main.CONNECTION_DONE
+            unread = bool(self.socket.recv(READ))
+        except OSError as error:
+            unread = error.errno == errno.EAGAIN
         return None if unread else main.CONNECTION_DONE
 
     def abortConnection(self) -> None:
