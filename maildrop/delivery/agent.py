@@ -36,7 +36,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from maildrop.delivery.outcome import Outcome
-from maildrop.delivery.received import Trace, delivered_to, head, hops, received
+from maildrop.delivery.received import Trace, delivered_to, gap, head, hops, received
 from maildrop.delivery.routing import INBOX, Recipient, Target
 from maildrop.durable import Content
 from maildrop.errors import (
@@ -172,6 +172,7 @@ class _Delivery:
         self._envelope = envelope
         self._content = content
         self._alone = alone
+        self._gap = gap(content.octets())
         self._done: dict[tuple[str, str], Outcome] = {}
 
     async def group(
@@ -222,7 +223,7 @@ class _Delivery:
     def _head(self, recipient: Recipient) -> bytes:
         envelope, path = self._envelope, recipient.path
         field = received(envelope.trace, path if self._alone else None)
-        return head(field, envelope.sender, path) + envelope.fields
+        return head(field, envelope.sender, path) + envelope.fields + self._gap
 
     async def _open(self, target: Target) -> Mailbox:
         mail = await self._post.mail(target.account)

@@ -7,6 +7,7 @@ In this file:
     head           everything for one recipient: Return-Path, Delivered-To, Received
     hops           how many Received fields a header has
     delivered_to   the addresses that a header says the message was delivered to
+    gap            the empty line that a message without a header needs before it
     date_time      a date as RFC 5322 section 3.3 writes it
 
 Format: RFC 5321 section 4.4; the words after "with" are those of RFC 3848 and RFC 6531
@@ -16,6 +17,7 @@ Security: what a client said of itself stands in the field only as far as it con
 letters, digits and ``.:_[]-``, so it cannot end the field or pose as a comment.
 """
 
+import mmap
 import re
 import time
 from dataclasses import dataclass
@@ -33,6 +35,11 @@ _RECEIVED: Final = re.compile(rb"(?:^|\n)[Rr][Ee][Cc][Ee][Ii][Vv][Ee][Dd][ \t]*:
 _DELIVERED_TO: Final = re.compile(
     rb"(?:^|\n)[Dd][Ee][Ll][Ii][Vv][Ee][Rr][Ee][Dd]-[Tt][Oo][ \t]*:[ \t]*([^\r\n]*)"
 )
+
+
+#: What a message may begin with: a field (RFC 5322 section 2.2), the empty line after
+#: none, or the line that programs which read mbox files leave there.
+_BEGINS: Final = re.compile(rb"[!-9;-~]+[ \t]*:|\r\n|>?From ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,11 @@ def head(trace_field: bytes, sender: Path | None, recipient: Path) -> bytes:
         f"Return-Path: <{return_path}>\r\nDelivered-To: {recipient}\r\n".encode()
         + trace_field
     )
+
+
+def gap(content: bytes | mmap.mmap) -> bytes:
+    """What must stand between our fields and a message typed without any header."""
+    return b"" if _BEGINS.match(content) else b"\r\n"
 
 
 def hops(header: bytes) -> int:

@@ -65,7 +65,7 @@ class Recipient:
     """An address that mail is taken for.
 
     Attributes:
-        path: As the client named it.
+        path: As the client named it, with our domain if it named none.
         targets: Where it goes; at least one.
     """
 
@@ -122,7 +122,7 @@ class Router:
             target = self._find(local, canonical_domain(there) or domain)
         if target is None:
             raise NoSuchUser(f"nobody is called {path}")
-        return Recipient(path, (target,))
+        return Recipient(path if path.domain else Path(path.local, domain), (target,))
 
     def _find(self, local: str, domain: str) -> Target | None:
         user = self._users.address(local, domain)

@@ -24,8 +24,8 @@ from maildrop.delivery.trace import TraceIds
 from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account
-from maildrop.net import sessions
 from maildrop.net.peer import Peer
+from maildrop.net.sessions import Session as LiveSession, Sessions
 from maildrop.sasl.dialogue import Dialogue
 from maildrop.sasl.exchange import Exchange, Outcome
 from maildrop.smtp import respond
@@ -106,7 +106,7 @@ class Site:
     chain: Chain = field(default_factory=Chain)
     authenticator: Authenticator | None = None
     tls: Callable[[], IOpenSSLContextFactory] | None = None
-    sessions: sessions.Sessions = field(default_factory=sessions.Sessions)
+    sessions: Sessions = field(default_factory=Sessions)
     limits: SMTPLimits = field(default_factory=SMTPLimits)
 
 
@@ -172,9 +172,7 @@ class Session:
         self.commands = 0
         self._errors = 0
         self._refused = 0
-        self.live = site.sessions.add(
-            sessions.Session(site.service.value, link, site.now())
-        )
+        self.live = site.sessions.add(LiveSession(site.service.value, link, site.now()))
 
     @property
     def lmtp(self) -> bool:
