@@ -1,1 +1,1 @@
-"""What each POP3 command does."""
+"""What each POP3 command does, a file each; ``table`` has them all."""
