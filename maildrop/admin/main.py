@@ -9,6 +9,7 @@ Exit status: that of sysexits(3); see ``outcome``.
 
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -62,18 +63,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
             prog_name="maildrop",
             standalone_mode=False,
         )
-    except click.UsageError as error:
-        if error.ctx is not None:
-            click.echo(error.ctx.get_usage(), err=True)
-        return _say(error.format_message(), EX_USAGE)
-    except Failed as error:
-        return _say(error.format_message(), error.status)
     except click.ClickException as error:
-        return _say(error.format_message(), EX_DATAERR)
-    except MaildropError as error:
-        return _say(str(error), _status(error))
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+        return _say(error.format_message(), _status(error))
     except OSError as error:
         return _say(f"{error.filename}: {error.strerror}", EX_CANTCREAT)
+    except MaildropError as error:
+        return _say(str(error), _status(error))
     except click.Abort:
         return _say("interrupted", 130)  # as shells have it for SIGINT
     return result if isinstance(result, int) else 0
@@ -85,12 +82,21 @@ def _say(message: str, status: int) -> int:
     return status
 
 
-def _status(error: MaildropError) -> int:
-    if isinstance(error, ConfigurationError):
-        return EX_CONFIG
-    if isinstance(error, AccessDenied):
-        return EX_NOPERM
-    return EX_TEMPFAIL if isinstance(error, TemporaryError) else EX_DATAERR
+def _status(error: Exception) -> int:
+    """The exit status for an error: of the first class that fits."""
+    if isinstance(error, Failed):
+        return error.status
+    return next(status for cls, status in _STATUSES if isinstance(error, cls))
+
+
+#: Exit statuses by class of error.
+_STATUSES: Final = (
+    (click.UsageError, EX_USAGE),
+    (ConfigurationError, EX_CONFIG),
+    (AccessDenied, EX_NOPERM),
+    (TemporaryError, EX_TEMPFAIL),
+    (Exception, EX_DATAERR),
+)
 
 
 def main() -> None:
