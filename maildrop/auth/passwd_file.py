@@ -20,6 +20,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,6 +107,7 @@ class PasswdFile:
         in_thread: Where large files are read; None reads them at once.
         check_every: Seconds between looks at the file.
         changed: Called after a new version was taken.
+        reach: A context in which the file may be read: the rights it needs.
     """
 
     _log = Logger()
@@ -119,6 +121,7 @@ class PasswdFile:
         in_thread: InThread | None = None,
         check_every: float = 1.0,
         changed: Callable[[], None] = lambda: None,
+        reach: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.path = path
         self._clock = clock
@@ -126,6 +129,7 @@ class PasswdFile:
         self._in_thread = in_thread
         self._check_every = check_every
         self._changed = changed
+        self._reach = reach
         self._looked: float | None = None
         self._signature: tuple[int, int, int] | None = None
         self._index: Index | None = None
@@ -150,7 +154,8 @@ class PasswdFile:
         if self._reading is not None:
             return
         try:
-            found = os.stat(self.path)
+            with self._reach():
+                found = os.stat(self.path)
         except OSError as error:
             self._unreadable(error.strerror or str(error))
             return
@@ -179,7 +184,7 @@ class PasswdFile:
         self._reading = None
 
     def _read(self) -> tuple[tuple[int, int, int], Index]:
-        with open(self.path, "rb") as file:
+        with self._reach(), open(self.path, "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise OSError("not a regular file")

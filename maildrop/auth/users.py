@@ -17,6 +17,7 @@ Limits: users kept parsed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -95,6 +96,7 @@ class Users:
         in_thread: Where large files are read; None reads them at once.
         check_every: Seconds between looks at the files.
         keep: Users kept parsed.
+        reach: A context in which the files may be read: the rights they need.
     """
 
     _log = Logger()
@@ -111,6 +113,7 @@ class Users:
         in_thread: InThread | None = None,
         check_every: float = 1.0,
         keep: int = 10_000,
+        reach: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._defaults = defaults
         self._domains = [domain.lower() for domain in domains]
@@ -127,6 +130,7 @@ class Users:
                 in_thread=in_thread,
                 check_every=check_every,
                 changed=self._parsed.clear,
+                reach=reach,
             )
             for path in paths
         ]
