@@ -8,13 +8,12 @@ sort by time, and those of several processes and hosts do not meet.
 """
 
 from collections.abc import Callable
-from random import Random
 from typing import Final
 
 #: Base 32 in an order that sorts, without I, L, O and U, which are read wrongly.
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _START: Final = 1_577_836_800  # 2020-01-01 UTC
-_RANDOM_BITS: Final = 24
+_RANDOM_OCTETS: Final = 3
 _LENGTH: Final = 13
 _SHIFTS: Final = range(5 * (_LENGTH - 1), -1, -5)
 
@@ -24,10 +23,12 @@ class TraceIds:
 
     Args:
         now: Seconds since 1970 UTC.
-        random: Where the random part comes from.
+        random: Gives unpredictable octets.
     """
 
-    def __init__(self, now: Callable[[], float], random: Random) -> None:
+    def __init__(
+        self, now: Callable[[], float], random: Callable[[int], bytes]
+    ) -> None:
         self._now = now
         self._random = random
         self._last = 0
@@ -35,7 +36,8 @@ class TraceIds:
     def next(self) -> str:
         """An id that was not given before."""
         milliseconds = max(0, int((self._now() - _START) * 1000))
-        number = milliseconds << _RANDOM_BITS | self._random.getrandbits(_RANDOM_BITS)
+        random = int.from_bytes(self._random(_RANDOM_OCTETS), "big")
+        number = milliseconds << 8 * _RANDOM_OCTETS | random
         if number <= self._last:  # the same millisecond, or a clock set back
             number = self._last + 1
         self._last = number

@@ -133,7 +133,12 @@ def _unquoted(local: str) -> str:
 def _check_domain(domain: str) -> None:
     """RFC 5321 section 4.1.2 (labels) and 4.1.3 (address literals)."""
     if not domain.startswith("["):
-        if ".." in domain or domain.endswith((".", "-")) or ".-" in domain:
+        if (
+            ".." in domain
+            or domain.endswith((".", "-"))
+            or ".-" in domain
+            or "-." in domain
+        ):
             raise ProtocolSyntaxError("not a domain")
         return
     inner = domain[1:-1]
