@@ -1,1 +1,1 @@
-"""The control socket: status, who, kick."""
+"""The control socket: status, who, kick, reload, stop."""

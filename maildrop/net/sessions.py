@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
 from maildrop.net.peer import Peer
 
 
@@ -86,6 +88,7 @@ class Sessions:
         self._live: dict[int, Session] = {}
         self._last = 0
         self.begun: Counter[str] = Counter()
+        self._emptied: list[Deferred[None]] = []
 
     def add(self, session: Session) -> Session:
         """A connection was made; gives the session its number."""
@@ -98,6 +101,19 @@ class Sessions:
     def remove(self, session: Session) -> None:
         """The connection is gone; nothing happens if it was removed before."""
         self._live.pop(session.id, None)
+        if self._emptied and not self._live:
+            waiting, self._emptied = self._emptied, []
+            for one in waiting:
+                one.callback(None)
+
+    def when_empty(self) -> Deferred[None]:
+        """Fires when there is no session, at once or after the last."""
+        waiting: Deferred[None] = Deferred()
+        if self._live:
+            self._emptied.append(waiting)
+        else:
+            waiting.callback(None)
+        return waiting
 
     def get(self, number: int) -> Session | None:
         """The session with a number."""

@@ -54,7 +54,6 @@ from maildrop.net.tls_stream import Need, TLSFailed, TLSStream
 READ: Final = 1 << 16  # octets; glibc maps larger buffers anew for every read
 READ_MOST: Final = 1 << 18
 SEND_LIMIT: Final = 1 << 20  # octets handed to the kernel in one turn
-HANDSHAKE: Final = 30.0  # seconds
 
 #: What doRead and doWrite return: why the connection ended, an exception, or None.
 Loss = Any
