@@ -74,12 +74,11 @@ _TAG_LENGTH: Final = 128
 #: Octets at the end of a line in which "{" number "+}" CR has room.
 _KEPT: Final = 32
 
-_TAG: Final = re.compile(
-    rb'([^\x00-\x20\x7f-\xff(){%%*"\\+]{1,%d})(?: |\Z)' % _TAG_LENGTH
-).match
+_A_TAG: Final = rb'([^\x00-\x20\x7f-\xff(){%%*"\\+]{1,%d})' % _TAG_LENGTH
+_TAG: Final = re.compile(_A_TAG + rb"(?: |\Z)").match
+_TAG_AND_MORE: Final = re.compile(_A_TAG + rb" ").match
 _HEAD: Final = re.compile(
-    rb'([^\x00-\x20\x7f-\xff(){%%*"\\+]{1,%d}) '
-    rb"((?:[Uu][Ii][Dd] )?+[A-Za-z][A-Za-z0-9._-]*+)" % _TAG_LENGTH
+    _A_TAG + rb" ((?:[Uu][Ii][Dd] )?+[A-Za-z][A-Za-z0-9._-]*+)"
 ).match
 _ANNOUNCED: Final = re.compile(rb"\{(\d{1,20})(\+?)\}\Z").match
 
@@ -107,7 +106,8 @@ class CommandReader:
         self._arguments = 0  # where its arguments begin
         self._wanted = 0  # octets of the literal at work
         self._synchronizing = False
-        self._streaming = False
+        self._streamed = False  # the command has a message that is not collected
+        self._streaming = False  # and that is the literal at work
         self._state = self._command
 
     # -- for the session
@@ -188,17 +188,18 @@ class CommandReader:
 
     def _too_long(self, line: bytes | None, size: int) -> BadCommand | None:
         """The error of a line that is longer than ``size``, complete or not."""
+        tag = self._tag
         if line is None:
-            if len(self._buffer) - self._at <= size + 1:  # one for CR
+            if self.pending <= size + 1:  # one for CR
                 return None
-            line = self._buffer[self._at : self._at + _TAG_LENGTH + 1]
+            begun = self._buffer[self._at : self._at + size]
             self._state = self._swallow_line
         elif len(line) <= size:
             return None
         else:
+            begun = line[:size]
             self._end_of_bad(line)
-        tag = self._tag
-        if tag is None and (match := _TAG(line)):
+        if tag is None and (match := _TAG_AND_MORE(begun)):
             tag = match[1]
         return BadCommand(tag, LimitExceeded(f"a line of more than {size} octets"))
 
@@ -215,7 +216,7 @@ class CommandReader:
         self._tag = None
         self._parts.clear()
         self._size = self._literals = 0
-        self._streaming = False
+        self._streamed = self._streaming = False
         self._state = self._command
 
     # -- states: each takes what it can from the buffer
@@ -260,7 +261,7 @@ class CommandReader:
         if error is None:
             self._wanted = size
             self._synchronizing = synchronizing
-            if self._streaming and (
+            if self._streamed and (
                 self._parts[1:] or line.rfind(b"{") != self._arguments + 1
             ):
                 return self._append(line)
@@ -291,7 +292,7 @@ class CommandReader:
         if name not in COMMANDS:
             return UnknownCommand("no such command")
         self._arguments = head.end()
-        self._streaming = name in STREAMED
+        self._streamed = name in STREAMED
         return None
 
     def _refusal(self, line: bytes, size: int) -> PermanentError | None:
@@ -328,6 +329,7 @@ class CommandReader:
             except PermanentError as refused:
                 error = refused
             else:
+                self._streaming = True
                 self._state = self._undecided
                 return command
         self._reset()
