@@ -122,6 +122,7 @@ def _append(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> 
         raise Damaged("a UID given twice")
     table.names.extend(names)
     table.cache.extend(cache)
+    table.checked.extend(bytes(len(cache)))
     table.saved.extend(saved)
     table.object_ids.extend(object_ids)
     table.sizes.extend(sizes)
@@ -212,6 +213,7 @@ def _cache_file(
     table.cache_id = _U64.unpack_from(body)[0]
     table.cache_keys = _texts(body, 8)
     table.cache = array(U64, bytes(8 * len(table)))
+    table.checked = bytearray(len(table))
 
 
 def _cache_keys(
@@ -229,11 +231,13 @@ def _cache(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     rows = table.rows(uids)
     if isinstance(rows, range):
         table.cache[rows.start : rows.stop] = offsets
+        table.checked[rows.start : rows.stop] = bytes(len(rows))
         return
     for uid, offset in zip(uids, offsets, strict=True):
         row = table.row(uid)
         if row is not None:
             table.cache[row] = offset
+            table.checked[row] = 0
 
 
 def _note(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> None:

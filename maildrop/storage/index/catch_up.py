@@ -30,6 +30,7 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
         getattr(table, name)[:] = getattr(newer, name)
     table.object_ids[:] = newer.object_ids
     table.flags[:] = newer.flags
+    table.checked = bytearray(len(newer))
     table.uids.extend(newer.uids[old:])
     table.names.close()
     table.names = newer.names

@@ -235,6 +235,7 @@ def _table(reader: _Reader, uid_validity: int) -> IndexTable:
     for name, code, attribute in _COLUMNS:
         setattr(table, attribute, reader.column(name, code))
     table.flags = bytearray(reader.octets("flags"))
+    table.checked = bytearray(reader.messages)
     table.expunged_uids = from_octets(U32, reader.octets("expunged"))
     table.expunged_mod_seqs = from_octets(U64, reader.octets("expunged_mod_seq"))
     table.highest_mod_seq = int(fields["highest_mod_seq"])

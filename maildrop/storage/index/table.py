@@ -22,6 +22,8 @@ class IndexTable(MessageTable):
     Attributes:
         names: What the mail files call each message.
         cache: u64 by row, where its record stands in the cache file; 0 for nowhere.
+        checked: u8 by row, how many pieces its cache record has, once this process has
+            seen that it can be believed; else 0.
         saved: u32 by row, when it came into this mailbox (RFC 8514 SAVEDATE).
         object_ids: u64 by row, kept when a message is copied (RFC 8474 EMAILID).
         expunged_uids: u32, UIDs that are gone, in the order they went.
@@ -39,6 +41,7 @@ class IndexTable(MessageTable):
         super().__init__(uid_validity, uid_next)
         self.names = Names()
         self.cache = array(U64)
+        self.checked = bytearray()
         self.saved = array(U32)
         self.object_ids = array(U64)
         self.expunged_uids = array(U32)
@@ -60,6 +63,7 @@ class IndexTable(MessageTable):
             for uid in gone:
                 self.uidls.pop(uid, None)
         self.cache = without(self.cache, rows)
+        self.checked = without(self.checked, rows)
         self.saved = without(self.saved, rows)
         self.object_ids = without(self.object_ids, rows)
         self.names.remove(rows)

@@ -1,0 +1,195 @@
+"""Pieces of messages by key: from memory, from the cache file, or from the message.
+
+In this file:
+    Fragments    answers FETCH's questions that need no whole message
+    cacheable    what is kept of a new message
+    KEYS         what every cache file keeps of a message
+
+Where a piece comes from:
+
+    ENVELOPE, BODY, BODYSTRUCTURE     the cache file
+    HEADER.FIELDS (popular names)     picked from HEADER.POPULAR of the cache file, and
+                                      remembered in memory
+    HEADER.FIELDS (others)            the cache file, once somebody asked
+    anything else                     the message
+
+Messages that the cache lacks are read, taken apart and added to it.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from twisted.logger import Logger
+
+from maildrop.errors import AccessDenied, TemporaryError
+from maildrop.message.fragments import (
+    BODY,
+    BODYSTRUCTURE,
+    ENVELOPE,
+    HEADER_POPULAR,
+    compile_fields,
+    fragment,
+    prepare,
+)
+from maildrop.message.limits import Octets
+from maildrop.storage.index.cache import Cache
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.index.remembered import Remembered
+
+KEYS: Final = (ENVELOPE, BODY, BODYSTRUCTURE, HEADER_POPULAR)
+_FIELDS: Final = b"HEADER.FIELDS ("
+#: Messages read into memory at once.
+_CHUNK: Final = 64
+
+#: Stands for a piece that a message does not have; no key's value looks so.
+_NOTHING: Final = b"-"
+
+Maker = Callable[[Sequence[int]], Sequence[bytes | None]]
+
+
+class Fragments:
+    """The pieces of one mailbox's messages.
+
+    Args:
+        directory: The control directory.
+        ledger: The mailbox's.
+        host: Disk and random numbers.
+        read: Gives whole messages by UID; None for one that is gone.
+        remembered: Memory shared by all mailboxes.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directory: str,
+        ledger: Ledger,
+        host: Host,
+        read: Maker,
+        remembered: Remembered,
+    ) -> None:
+        self._ledger = ledger
+        self._read = read
+        self._remembered = remembered
+        self.cache = Cache(directory, ledger, host, KEYS)
+
+    def pieces(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
+        """One piece of each message (UIDs ascending); None for one that is gone."""
+        if key in KEYS:
+            return self._kept(key, uids)
+        if not key.startswith(_FIELDS):
+            return self._made(key, uids)
+        known = self._remembered.pieces(self, key)
+        return _completed(list(map(known.get, uids)), uids, self._fields_of(key))
+
+    def _fields_of(self, key: bytes) -> Maker:
+        def fields(uids: Sequence[int]) -> Sequence[bytes | None]:
+            select = compile_fields(key)
+            popular = self._kept(HEADER_POPULAR, uids)
+            picked = [None if lines is None else select(lines) for lines in popular]
+            pieces = _completed(picked, uids, lambda rest: self._kept(key, rest))
+            by_uid = {u: p for u, p in zip(uids, pieces, strict=True) if p is not None}
+            self._remembered.add(self, key, by_uid)
+            return pieces
+
+        return fields
+
+    def _kept(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
+        """Pieces from the cache file; those that it lacks are made and added."""
+        rows = self._ledger.table.rows(uids)
+        if len(rows) != len(uids):
+            alive = [self._ledger.table.uids[row] for row in rows]
+            by_uid = dict(zip(alive, self._kept(key, alive), strict=True))
+            return [by_uid.get(uid) for uid in uids]
+        number = self.cache.key_number(key)
+        if number is None:
+            return self._made(key, uids, keep=True)
+        pieces: list[bytes | None] = list(self.cache.pieces(number, rows))
+        if b"" not in pieces:
+            return pieces
+        absent = [piece or None for piece in pieces]
+        return _completed(absent, uids, lambda rest: self._made(key, rest, keep=True))
+
+    def _made(
+        self, key: bytes, uids: Sequence[int], *, keep: bool = False
+    ) -> list[bytes | None]:
+        """Pieces from the messages themselves."""
+        pieces: list[bytes | None] = []
+        for at in range(0, len(uids), _CHUNK):
+            some = uids[at : at + _CHUNK]
+            pieces += self._made_of(key, some, self._read(some), keep=keep)
+        return pieces
+
+    def _made_of(
+        self,
+        key: bytes,
+        uids: Sequence[int],
+        messages: Sequence[bytes | None],
+        *,
+        keep: bool,
+    ) -> list[bytes | None]:
+        if key in KEYS:
+            prepared = [None if m is None else cacheable(m) for m in messages]
+            if keep:
+                self._keep_records(uids, prepared)
+            return [None if by_key is None else by_key[key] for by_key in prepared]
+        pieces = [None if m is None else fragment(m, key) for m in messages]
+        if keep:
+            self._keep_pieces(key, uids, pieces)
+        return pieces
+
+    def _keep_records(
+        self, uids: Sequence[int], prepared: Sequence[Mapping[bytes, bytes] | None]
+    ) -> None:
+        with self._quietly(), self._ledger.locked():
+            alive = [
+                (uid, by_key)
+                for uid, by_key in zip(uids, prepared, strict=True)
+                if by_key is not None
+            ]
+            offsets = self.cache.append([a[0] for a in alive], [a[1] for a in alive])
+            self.cache.point([a[0] for a in alive], offsets)
+
+    def _keep_pieces(
+        self, key: bytes, uids: Sequence[int], pieces: Sequence[bytes | None]
+    ) -> None:
+        with self._quietly(), self._ledger.locked():
+            alive = [(u, p) for u, p in zip(uids, pieces, strict=True) if p is not None]
+            self.cache.add_pieces(key, [a[0] for a in alive], [a[1] for a in alive])
+
+    @contextlib.contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """A cache that cannot be written costs time, no more."""
+        try:
+            yield
+        except (TemporaryError, AccessDenied) as error:
+            self._log.warn("cache not written: {error}", error=str(error))
+
+    def close(self) -> None:
+        """Let go."""
+        self._remembered.forget(self)
+        self.cache.close()
+
+
+def cacheable(octets: Octets) -> dict[bytes, bytes]:
+    """What the cache keeps of a message; no piece is empty."""
+    prepared = prepare(octets)
+    # A header that is over the limits has no popular lines: say so, or it would be
+    # looked for each time.
+    return {key: piece or _NOTHING for key, piece in prepared.items()}
+
+
+def _completed(
+    pieces: list[bytes | None], uids: Sequence[int], make: Maker
+) -> list[bytes | None]:
+    """``pieces`` with each None made."""
+    if None not in pieces:
+        return pieces
+    missing = [uid for uid, piece in zip(uids, pieces, strict=True) if piece is None]
+    made = dict(zip(missing, make(missing), strict=True))
+    return [
+        made.get(uid) if piece is None else piece
+        for uid, piece in zip(uids, pieces, strict=True)
+    ]
