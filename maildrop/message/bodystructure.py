@@ -1,7 +1,8 @@
 """BODY and BODYSTRUCTURE: what a message consists of.
 
 In this file:
-    bodystructure    a part -> IMAP octets
+    structures    a part -> both as IMAP octets
+    lines         how many lines a body has
 
 Response syntax: RFC 3501 section 7.4.2 and section 9, "body".  What a part does not
 say is told as its default: text/plain in us-ascii, 7bit.  A plain message that says
@@ -32,11 +33,11 @@ _CHARSET: Final = b'"charset" "us-ascii"'
 _CHUNK: Final = 1 << 20  # octets of a mapped file copied at a time
 
 
-def bodystructure(
-    octets: Octets, part: Part, *, extended: bool = True, limits: Limits = DEFAULT
-) -> bytes:
-    """The parenthesized BODYSTRUCTURE of a part, or without ``extended`` its BODY."""
-    return _Writer(octets, limits, extended=extended).body(part)
+def structures(
+    octets: Octets, part: Part, limits: Limits = DEFAULT
+) -> tuple[bytes, bytes]:
+    """The parenthesized BODY of a part, and its BODYSTRUCTURE."""
+    return _Writer(octets, limits).body(part)
 
 
 def lines(octets: Octets, start: int, end: int) -> int:
@@ -50,37 +51,34 @@ def lines(octets: Octets, start: int, end: int) -> int:
 
 
 class _Writer:
-    __slots__ = ("_extended", "_limits", "_octets")
+    __slots__ = ("_limits", "_octets")
 
-    def __init__(self, octets: Octets, limits: Limits, *, extended: bool) -> None:
+    def __init__(self, octets: Octets, limits: Limits) -> None:
         self._octets = octets
         self._limits = limits
-        self._extended = extended
 
-    def body(self, part: Part) -> bytes:
+    def body(self, part: Part) -> tuple[bytes, bytes]:
         if part.kind is Kind.MULTIPART:
             return self._multipart(part)
         return self._single_part(part)
 
-    def _multipart(self, part: Part) -> bytes:
+    def _multipart(self, part: Part) -> tuple[bytes, bytes]:
         """``body-type-mpart``."""
+        basic, extended = _EMPTY, _EMPTY_EXTENDED
         if part.children:
-            children = b"".join([self.body(child) for child in part.children])
-        else:
-            children = _EMPTY_EXTENDED if self._extended else _EMPTY
-        subtype, parameters = (
-            (b"mixed", []) if part.media_type is None else part.media_type[1:]
-        )
-        if not self._extended:
-            return b"(%b %b)" % (children, nstring(subtype))
-        return b"(%b %b %b%b)" % (
-            children,
-            nstring(subtype),
-            _parameters(parameters),
+            children = [self.body(child) for child in part.children]
+            basic = b"".join([child[0] for child in children])
+            extended = b"".join([child[1] for child in children])
+        said = part.media_type
+        subtype = nstring(said[1]) if said else b'"mixed"'
+        return b"(%b %b)" % (basic, subtype), b"(%b %b %b%b)" % (
+            extended,
+            subtype,
+            _parameters(said[2] if said else []),
             self._extension(part.fields),
         )
 
-    def _single_part(self, part: Part) -> bytes:
+    def _single_part(self, part: Part) -> tuple[bytes, bytes]:
         """``body-type-basic``, ``body-type-text``, ``body-type-msg``."""
         values = part.fields
         is_text = part.is_text
@@ -93,7 +91,7 @@ class _Writer:
             kind = b'"text" "plain"'
         else:
             kind = b"%b %b" % (nstring(said[0]), nstring(said[1]))
-        shown = b"(%b %b %b %b %b %d" % (
+        start = b"(%b %b %b %b %b %d" % (
             kind,
             _parameters(said[2] if said else [], is_text=is_text),
             _first(values, b"content-id"),
@@ -101,43 +99,33 @@ class _Writer:
             _encoding(values),
             part.end - part.body,
         )
+        basic = extended = b""
         if is_text:
-            shown += b" %d" % lines(self._octets, part.body, part.end)
+            basic = extended = b" %d" % lines(self._octets, part.body, part.end)
         elif part.kind is Kind.MESSAGE:
-            shown += self._message(part)
-        if not self._extended:
-            return shown + b")"
-        if not values:
-            return shown + b" NIL NIL NIL NIL)"
-        return b"%b %b%b)" % (
-            shown,
+            basic, extended = self._message(part)
+        return b"%b%b)" % (start, basic), b"%b%b %b%b)" % (
+            start,
+            extended,
             _first(values, b"content-md5"),
             self._extension(values),
         )
 
-    def _message(self, part: Part) -> bytes:
+    def _message(self, part: Part) -> tuple[bytes, bytes]:
         inner = part.children[0]
-        return b" %b %b %d" % (
-            envelope(inner.fields, self._limits),
-            self.body(inner),
-            lines(self._octets, part.body, part.end),
+        shown = envelope(inner.fields, self._limits)
+        basic, extended = self.body(inner)
+        count = lines(self._octets, part.body, part.end)
+        return (
+            b" %b %b %d" % (shown, basic, count),
+            b" %b %b %d" % (shown, extended, count),
         )
 
     def _extension(self, values: Values) -> bytes:
         """The end that ``body-ext-1part`` and ``body-ext-mpart`` share."""
-        tags = next(
-            filter(
-                None,
-                (
-                    languages(value, self._limits)
-                    for value in values.get(b"content-language", ())
-                ),
-            ),
-            None,
-        )
         return b" %b %b %b" % (
             self._disposition(values),
-            b"(%b)" % b" ".join(map(nstring, tags)) if tags else NIL,
+            self._languages(values),
             _first(values, b"content-location"),
         )
 
@@ -153,13 +141,23 @@ class _Writer:
                 break
         return shown
 
+    def _languages(self, values: Values) -> bytes:
+        """``body-fld-lang``: those of the first field that has some."""
+        for value in values.get(b"content-language", ()):
+            tags = languages(value, self._limits)
+            if tags:
+                return b"(%b)" % b" ".join(map(nstring, tags))
+        return NIL
+
 
 def _parameters(parameters: Parameters, *, is_text: bool = False) -> bytes:
     """``body-fld-param``; a text without charset is in us-ascii."""
     if not parameters:
         return b"(%b)" % _CHARSET if is_text else NIL
     shown = [b"%b %b" % (nstring(name), nstring(value)) for name, value in parameters]
-    if is_text and parameter(parameters, b"charset") is None:
+    if is_text and not (
+        parameter(parameters, b"charset") or parameter(parameters, b"charset*")
+    ):
         shown.append(_CHARSET)
     return b"(%b)" % b" ".join(shown)
 

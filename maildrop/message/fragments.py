@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Final
 
-from maildrop.message.bodystructure import bodystructure
+from maildrop.message.bodystructure import structures
 from maildrop.message.envelope import envelope
 from maildrop.message.header import Field, collect, header_end, scan, select
 from maildrop.message.limits import DEFAULT, Limits, Octets
@@ -119,7 +119,7 @@ def fragment(octets: Octets, key: bytes, limits: Limits = DEFAULT) -> bytes:
         return envelope(collect(scan(octets, 0, body, limits), ENVELOPE_FIELDS), limits)
     if key in {BODY, BODYSTRUCTURE}:
         root = structure(octets, limits)
-        return bodystructure(octets, root, extended=key == BODYSTRUCTURE, limits=limits)
+        return structures(octets, root, limits)[key == BODYSTRUCTURE]
     _, body = header_end(octets, 0, len(octets))
     if key == HEADER:
         return octets[:body]
@@ -134,10 +134,11 @@ def prepare(octets: Octets, limits: Limits = DEFAULT) -> dict[bytes, bytes]:
     _, body = header_end(octets, 0, len(octets))
     fields = scan(octets, 0, body, limits)
     root = structure(octets, limits, fields)
+    basic, extended = structures(octets, root, limits)
     return {
         ENVELOPE: envelope(root.fields, limits),
-        BODYSTRUCTURE: bodystructure(octets, root, limits=limits),
-        BODY: bodystructure(octets, root, extended=False, limits=limits),
+        BODYSTRUCTURE: extended,
+        BODY: basic,
         HEADER_POPULAR: _popular(fields, body, limits),
     }
 
@@ -145,16 +146,20 @@ def prepare(octets: Octets, limits: Limits = DEFAULT) -> dict[bytes, bytes]:
 def _popular(fields: list[Field], size: int, limits: Limits) -> bytes:
     if size > limits.header_octets or len(fields) >= limits.fields:
         return b""
-    tags = [_VERSION]
-    lines = []
-    for line, name, _value in fields:
-        tag = _TAGS.get(name.upper())
-        if tag is not None:
-            if b"\0" in line:
-                return b""
-            tags.append(tag)
-            lines.append(b"\0" + line + (b"\n" if line.endswith(b"\r") else b"\r\n"))
-    return b"".join(tags) + b"".join(lines) + b"\0\r\n"
+    tag_of = _TAGS.get
+    found = [(tag, line) for line, name, _ in fields if (tag := tag_of(name.upper()))]
+    if not found:
+        return _VERSION + b"\0\r\n"
+    tags, lines = zip(*found, strict=True)
+    joined = b"\n\0".join(lines)
+    if joined.count(b"\0") >= len(lines):
+        return b""
+    return b"%b%b\0%b%b\0\r\n" % (
+        _VERSION,
+        b"".join(tags),
+        joined,
+        b"\n" if joined.endswith(b"\r") else b"\r\n",
+    )
 
 
 def compile_fields(key: bytes) -> Callable[[bytes], bytes | None]:

@@ -26,7 +26,7 @@ from maildrop.message.limits import DEFAULT, Limits, Octets
 _VALUE: Final = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
 #: Needs the LF before the field; the value ends with its CR.
 _FIELD: Final = re.compile(rb"\n(([!-9;-~]++)[ \t]*+:(" + _VALUE + rb"))")
-_LINE: Final = re.compile(rb"\n([^\n]++(?:\n[ \t][^\n]*+)*+)")
+_LINE: Final = re.compile(rb"[^\n]++(?:\n[ \t][^\n]*+)*+\n?")
 _NAME: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:")
 _FOLD: Final = re.compile(rb"[\r\n]++(?=[ \t]|\Z)")
 _BREAK: Final = re.compile(rb"[\r\n]++")
@@ -101,23 +101,24 @@ def select(header: bytes, names: Collection[bytes], *, without: bool = False) ->
     """The lines of some fields (RFC 3501 section 6.4.5, HEADER.FIELDS).
 
     Args:
-        header: All fields, with or without the empty line that ends them.
+        header: All fields, with the empty line that ends them if there is one.
         names: In upper case.
-        without: All lines but these (HEADER.FIELDS.NOT).
+        without: All but the lines of these (HEADER.FIELDS.NOT).
 
     Returns:
-        Lines and an empty line.
+        Lines and an empty line; with ``without`` that one only if ``header`` has it.
     """
-    kept = []
     if without:
-        for line in _LINE.findall(b"\n" + header.rstrip(b"\r\n") + b"\r"):
-            name = _NAME.match(line)
-            if name is None or name[1].upper() not in names:
-                kept.append(line)
-    else:
-        for line, name, _value in _FIELD.findall(b"\n" + header.rstrip(b"\n")):
-            if name.upper() in names:
-                kept.append(line)
+        return b"".join(
+            line
+            for line in _LINE.findall(header)
+            if (name := _NAME.match(line)) is None or name[1].upper() not in names
+        )
+    kept = [
+        line
+        for line, name, _ in _FIELD.findall(b"\n" + header.rstrip(b"\n"))
+        if name.upper() in names
+    ]
     if not kept:
         return b"\r\n"
     if not kept[-1].endswith(b"\r"):

@@ -148,11 +148,12 @@ def _parameters(reader: Reader, limit: int) -> Parameters:
         count += 1
         name, value = pair
         piece = _PIECE(name) if b"*" in name else None
-        if piece is None or not (piece[2] or piece[3]):
+        if piece is None:
             found.append(pair)
         else:
+            encoded = bool(piece[3]) or not piece[2]
             number = int(piece[2][:9] or b"0")
-            pieces.setdefault(piece[1], []).append((number, bool(piece[3]), value))
+            pieces.setdefault(piece[1], []).append((number, encoded, value))
     for name in sorted(pieces):
         found.extend(_joined(name, sorted(pieces[name], key=lambda piece: piece[0])))
     return found

@@ -28,7 +28,7 @@ from typing import Final
 
 from maildrop.message.header import Field, collect, header_end, scan
 from maildrop.message.limits import DEFAULT, Limits, Octets
-from maildrop.message.parameters import Parameters, media_type, parameter
+from maildrop.message.parameters import Parameters, decoded, media_type, parameter
 
 #: RFC 2046 section 5.1.1 has 70; more is compared only up to here.
 BOUNDARY_MAX: Final = 80
@@ -182,6 +182,9 @@ class _Delimiters:
 
     def owner(self, pos: int, end: int) -> tuple[int, bool]:
         """Whose delimiter stands at ``pos``: index, and whether it closes."""
+        if len(self._needles) == 1:
+            behind = pos + len(self._needles[0]) - 1
+            return 0, self._octets[behind : min(behind + 2, end)] == b"--"
         line = self._octets[pos + 2 : min(end, pos + BOUNDARY_MAX + 8)].rstrip(b"\r\n")
         best, length = -1, -1
         for index in range(len(self.parts) - 1, -1, -1):
@@ -225,16 +228,24 @@ class _Scanner:
                 return root
             line_end = octets.find(b"\n", at) + 1
             index, closes = self._delimiters.owner(at, line_end or self._size)
-            if not self._end_parts(index, at, pos, closes, line_end):
+            if not self._end_parts(index, self._end_before(at), closes, line_end):
                 return root
 
-    def _end_parts(
-        self, index: int, at: int, pos: int, closes: bool, line_end: int
-    ) -> bool:
+    def _end_before(self, at: int) -> int:
+        """Where the innermost open part ends when a delimiter stands at ``at``.
+
+        RFC 2046 section 5.1.1: the CRLF before a delimiter is part of it, also the one
+        behind a delimiter that closes an inner multipart; not the one that ends a
+        header.
+        """
+        before = at - 2 if self._octets[at - 2 : at - 1] == b"\r" else at - 1
+        current = self._open[-1]
+        return before if current.children else max(before, current.body)
+
+    def _end_parts(self, index: int, end: int, closes: bool, line_end: int) -> bool:
         """A delimiter: end what it ends, begin what it begins."""
         owner = self._delimiters.parts[index]
-        before = at - 2 if self._octets[at - 2 : at - 1] == b"\r" else at - 1
-        self._close(self._open.index(owner) + 1, max(before, pos))
+        self._close(self._open.index(owner) + 1, end)
         self._delimiters.truncate(index if closes else index + 1)
         if not line_end:
             self._close(0, self._size)
@@ -315,6 +326,10 @@ class _Scanner:
         self, part: Part, parameters: Parameters, *, whole: bool
     ) -> None:
         boundary = parameter(parameters, b"boundary")
+        if boundary is None:
+            # RFC 2231 section 4: any parameter may be encoded.
+            text = decoded(parameters, b"boundary")
+            boundary = None if text is None else text.encode("utf-8", "replace")
         if boundary is None or not whole:
             part.kind = Kind.MULTIPART
         elif len(self._open) >= self._limits.depth:
