@@ -4,6 +4,9 @@ In this file:
     open_users    the directory for server and ``maildrop user`` alike
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from twisted.internet.interfaces import IReactorTime
 
 from maildrop.app.schema import Configuration
@@ -15,6 +18,7 @@ def open_users(
     configuration: Configuration,
     clock: IReactorTime,
     in_thread: InThread | None = None,
+    reach: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Users:
     """The users of a configuration.
 
@@ -22,6 +26,7 @@ def open_users(
         configuration: Names the file, and what its lines do not say.
         clock: Time.
         in_thread: Where a large file is read; None reads it at once.
+        reach: A context in which the file may be read.
     """
     return Users(
         [configuration.users.passwd],
@@ -29,4 +34,5 @@ def open_users(
         clock,
         domains=configuration.mail.domains,
         in_thread=in_thread,
+        reach=reach,
     )

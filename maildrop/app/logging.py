@@ -82,6 +82,12 @@ class LineObserver:
         self._out.write(line[:LINE_MAX] + "\n")
         self._out.flush()
 
+    def reopen(self) -> None:
+        """Open the file anew, for it may have been put aside (logrotate)."""
+        again = getattr(self._out, "reopen", None)
+        if again is not None:
+            again()
+
     def _line(self, event: LogEvent, level: str, source: str) -> str:
         seconds = float(event.get("log_time") or 0.0)
         moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)

@@ -110,6 +110,9 @@ class Rights(Protocol):
     def as_root(self) -> AbstractContextManager[object]:
         """A context for files of the administrator: keys, the users' file."""
 
+    def owner_of(self, account: Account | None) -> tuple[int, int] | None:
+        """User and group for files of an account, or ours; None to leave them alone."""
+
     def settle(self) -> None:
         """The ports are open: from now on this thread has the default rights."""
 
@@ -165,6 +168,11 @@ class RootRights:
     def as_root(self) -> AbstractContextManager[object]:
         """See ``Rights``."""
         return _Borrowed(self, self._root)
+
+    def owner_of(self, account: Account | None) -> tuple[int, int] | None:
+        """See ``Rights``."""
+        identity = self.default if account is None else self._identity(account)
+        return identity.uid, identity.gid
 
     def settle(self) -> None:
         """See ``Rights``."""
@@ -253,6 +261,10 @@ class OwnRights:
         """See ``Rights``."""
         return self._nothing
 
+    def owner_of(self, account: Account | None) -> tuple[int, int] | None:
+        """See ``Rights``."""
+        return None
+
     def settle(self) -> None:
         """See ``Rights``."""
 
@@ -300,11 +312,28 @@ def rights(user: str, effective_uid: int) -> Rights:
     return RootRights(account_identity(user), Kernel())
 
 
-def make_directory(path: str, rights: Rights, mode: int = 0o700) -> None:
-    """Make a directory that belongs to the default account, if it is not there."""
+def make_directory(
+    path: str, rights: Rights, mode: int = 0o700, account: Account | None = None
+) -> None:
+    """Make a directory if it is not there, and those above it.
+
+    Args:
+        path: The directory.
+        rights: To make it with.
+        mode: Its mode; those above it can be passed through by all.
+        account: Whose it is to be; None for the default account.
+    """
     if os.path.isdir(path):
         return
     with rights.as_root():
-        os.makedirs(path, mode, exist_ok=True)
-        if isinstance(rights, RootRights):
-            os.chown(path, rights.default.uid, rights.default.gid)
+        owner = rights.owner_of(account)
+        missing = []
+        while not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for each in reversed(missing):
+            last = each == missing[0]
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(each, mode if last else 0o711)
+                if owner is not None:
+                    os.chown(each, *(owner if last else rights.owner_of(None) or owner))

@@ -1,0 +1,263 @@
+"""The object graph: everything that serves, built from the configuration.
+
+In this file:
+    Wiring      what was built
+    wire        builds it; opens no port and starts no thread
+    listeners   what is listened on, as ``net.listeners`` wants it
+
+This is the one place that knows all parts; each of them knows only what it is given.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from twisted.internet.interfaces import IOpenSSLContextFactory, IProtocolFactory
+from zope.interface import implementer
+
+from maildrop.app.config import Reading
+from maildrop.app.directory import open_users
+from maildrop.app.privileges import Rights, make_directory
+from maildrop.app.schema import Configuration
+from maildrop.app.stores import Stores
+from maildrop.app.threads import Pool
+from maildrop.app.watching import DiskWatcher, Inotify
+from maildrop.auth.authenticator import Authenticator
+from maildrop.auth.throttle import Throttle
+from maildrop.auth.users import Users
+from maildrop.auth.verified import Verified
+from maildrop.delivery.agent import Agent
+from maildrop.delivery.routing import Router
+from maildrop.delivery.trace import TraceIds
+from maildrop.durable import Disk
+from maildrop.mailbox.bridge import Post
+from maildrop.net import connection
+from maildrop.net.listeners import Listener
+from maildrop.net.sessions import Sessions
+from maildrop.pop3.server import Pop3Factory
+from maildrop.pop3.session import Services as Pop3Services, Settings as Pop3Settings
+from maildrop.smtp.server import SMTPFactory
+from maildrop.smtp.service import Service, SMTPLimits
+from maildrop.smtp.session import Site
+from maildrop.tls import Certificates
+
+#: Threads for passwords: they take a core each.
+HASHING_THREADS: Final = 2
+#: Threads for slow calls on stores: they mostly wait for the disk.
+STORE_THREADS: Final = 8
+
+
+@implementer(IOpenSSLContextFactory)
+class ReachedCertificates:
+    """Certificates whose key only root may read.
+
+    Args:
+        certificates: The pair.
+        rights: To read it with.
+    """
+
+    def __init__(self, certificates: Certificates, rights: Rights) -> None:
+        self._certificates = certificates
+        self._rights = rights
+
+    def getContext(self) -> Any:  # noqa: ANN401 (pyOpenSSL's)
+        """The context for a new handshake; looks for a changed pair."""
+        with self._rights.as_root():
+            return self._certificates.getContext()
+
+    def reload(self) -> bool:
+        """See ``tls.Certificates``."""
+        with self._rights.as_root():
+            return self._certificates.reload()
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Everything that serves.
+
+    Attributes:
+        configuration: What it was built from.
+        rights: Whose files are touched how.
+        certificates: For TLS.
+        users: Who has mail here.
+        post: The mail.
+        sessions: Who is connected.
+        watcher: Tells of changes on disk.
+        hashing: Threads for passwords.
+        storing: Threads for slow calls on stores.
+        factory: Gives the factory of protocols for a listener.
+    """
+
+    configuration: Configuration
+    rights: Rights
+    certificates: ReachedCertificates
+    users: Users
+    post: Post
+    sessions: Sessions
+    watcher: DiskWatcher
+    hashing: Pool
+    storing: Pool
+    factory: Callable[[Listener], IProtocolFactory]
+
+
+def listeners(reading: Reading) -> list[Listener]:
+    """What is listened on."""
+    found = []
+    for at, listen in enumerate(reading.configuration.listen):
+        line = reading.lines.get(("listen", at))
+        setting = f"listen[{at + 1}], {reading.file}"
+        setting += f":{line}" if line is not None else ""
+        found.append(
+            Listener(listen.protocol, listen.endpoint, listen.tls, setting=setting)
+        )
+    return found
+
+
+def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring:  # noqa: ANN401
+    """Build everything.
+
+    Raises:
+        ConfigurationError: Something that was configured cannot be used.
+    """
+    disk = Disk()
+    state = configuration.state
+    make_directory(state, rights, 0o711)
+    scratch = os.path.join(state, "scratch")
+    make_directory(scratch, rights)
+    with rights.as_root():
+        certificates = ReachedCertificates(
+            Certificates(
+                configuration.tls.certificate,
+                configuration.tls.key,
+                reactor,
+                hostname=configuration.hostname,
+                disk=disk,
+            ),
+            rights,
+        )
+    hashing = Pool(reactor, "password", HASHING_THREADS)
+    storing = Pool(reactor, "store", STORE_THREADS)
+    users = open_users(configuration, reactor, storing, rights.as_root)
+    watcher = DiskWatcher(reactor, rights.as_root, inotify=Inotify())
+    homes = configuration.users.home.partition("%")[0].rstrip("/")
+    stores = Stores(disk, state, homes, rights, reactor.seconds)
+    post = Post(stores, storing, rights.as_owner, watcher)
+    sessions = Sessions()
+    parts = _Parts(
+        configuration,
+        reactor,
+        certificates,
+        _authenticator(configuration, users, reactor, hashing),
+        post,
+        Router(
+            users,
+            configuration.mail.domains,
+            configuration.hostname,
+            separators=configuration.mail.separator,
+        ),
+        Agent(post),
+        TraceIds(reactor.seconds, os.urandom),
+        sessions,
+        scratch,
+    )
+    return Wiring(
+        configuration,
+        rights,
+        certificates,
+        users,
+        post,
+        sessions,
+        watcher,
+        hashing,
+        storing,
+        parts.factory,
+    )
+
+
+def _authenticator(
+    configuration: Configuration,
+    users: Users,
+    reactor: Any,  # noqa: ANN401
+    hashing: Pool,
+) -> Authenticator:
+    return Authenticator(
+        users,
+        Throttle(os.urandom(32)),
+        Verified(os.urandom(32), configuration.auth.cache),
+        reactor,
+        in_thread=hashing,
+        key=os.urandom(32),
+        cleartext=configuration.auth.cleartext,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the factories of protocols are made of."""
+
+    configuration: Configuration
+    reactor: Any
+    certificates: ReachedCertificates
+    authenticator: Authenticator
+    post: Post
+    router: Router
+    agent: Agent
+    trace_ids: TraceIds
+    sessions: Sessions
+    scratch: str
+
+    def factory(self, listener: Listener) -> IProtocolFactory:
+        """The factory of protocols for a listener."""
+        if listener.protocol == "pop3":
+            return self._pop3(listener)
+        return self._smtp(listener)
+
+    def _tls(self, listener: Listener) -> Callable[[], IOpenSSLContextFactory] | None:
+        """What STARTTLS and STLS get; None where they are not offered."""
+        if listener.tls != "starttls":
+            return None
+        certificates = self.certificates
+        return lambda: certificates
+
+    def _pop3(self, listener: Listener) -> IProtocolFactory:
+        limits = self.configuration.limits
+        settings = Pop3Settings(
+            hostname=self.configuration.hostname,
+            before_login=limits.login,
+            autologout=limits.idle_pop3,
+            wrong=limits.errors,
+        )
+        services = Pop3Services(
+            self.authenticator,
+            self.post,
+            self.reactor,
+            tls=self._tls(listener),
+            sessions=self.sessions,
+            settings=settings,
+        )
+        return Pop3Factory(services, connection.Limits(idle=limits.idle_pop3))
+
+    def _smtp(self, listener: Listener) -> IProtocolFactory:
+        limits = self.configuration.limits
+        service = Service(listener.protocol)
+        site = Site(
+            service,
+            self.configuration.hostname,
+            self.router,
+            self.agent,
+            self.trace_ids,
+            self.reactor.seconds,
+            self.scratch,
+            authenticator=(
+                self.authenticator if service is Service.SUBMISSION else None
+            ),
+            tls=self._tls(listener),
+            sessions=self.sessions,
+            limits=SMTPLimits(
+                message=limits.message,
+                recipients=limits.recipients,
+                errors=limits.errors,
+            ),
+        )
+        return SMTPFactory(site, self.reactor, connection.Limits(idle=limits.idle_smtp))
