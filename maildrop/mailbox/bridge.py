@@ -73,6 +73,11 @@ class Post:
             oldest, its_mail = self._unused.popitem(last=False)
             await its_mail.forget(oldest)
 
+    async def settle(self) -> None:
+        """Write what stores have put off, so that other programs see it."""
+        for mail in list(self._mails.values()):
+            await mail.settle()
+
     async def close(self) -> None:
         """Close every mailbox, writing what was put off."""
         for mail in list(self._mails.values()):
@@ -212,6 +217,11 @@ class Mail:
             del self._open[mailbox.name]
         self.post.used(mailbox)  # no longer one to be pushed out
         await mailbox.close()
+
+    async def settle(self) -> None:
+        """Write what mailboxes have put off."""
+        for mailbox in list(self._open.values()):
+            await mailbox.settle()
 
     async def close(self) -> None:
         """Close every mailbox and the store."""

@@ -202,6 +202,19 @@ class StoredMailbox(Protocol):
             MailboxInUse: Another POP3 session has it.
         """
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether something was put off that other programs would like to see."""
+
+    def settle(self) -> None:
+        """Do what was put off; may wait for locks.
+
+        Called when the last session has left, and now and then while some stay.
+
+        Raises:
+            MailboxInUse: Another program holds the mailbox; try again later.
+        """
+
     def watched_paths(self) -> Iterable[str]:
         """Files or directories whose change may mean news; empty if none exist."""
 

@@ -86,8 +86,21 @@ class Mailbox:
     async def leave(self) -> None:
         """A session is done with it."""
         self._sessions -= 1
+        if self._sessions == 0:
+            await self.settle()
         if self._sessions == 0 and not self._closed:
             await self._keeper.unused(self)
+
+    async def settle(self) -> None:
+        """Do what the store has put off, unless another program is in the way."""
+        if self._closed or not self.stored.unsettled:
+            return
+        try:
+            await self._run(self.stored.settle, None)
+        except MaildropError as error:
+            self._log.info(
+                "mailbox {name} not settled yet: {error}", name=self.name, error=error
+            )
 
     def view(self, *, read_only: bool) -> View:
         """Sequence numbers for one session; ``drop_view`` ends it."""

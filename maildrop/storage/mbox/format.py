@@ -179,6 +179,11 @@ def metadata(stored: bytes) -> Metadata:
     return Metadata(flags, old, tuple(keywords), unterminated)
 
 
+def has_metadata(header: bytes) -> bool:
+    """Whether a header has fields that speak of the file."""
+    return _METADATA.search(b"\n" + header) is not None
+
+
 def _without_metadata(header: bytes) -> bytes:
     return _METADATA.sub(b"", b"\n" + header)[1:]
 

@@ -19,7 +19,9 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 from typing import Final
 
 from maildrop.durable import Disk
@@ -96,6 +98,15 @@ class Layout:
         self.lengths.append(length)
         self.status.append(status)
         self.keywords.append(keywords)
+
+    def keep(self, wanted: Callable[[int], bool]) -> None:
+        """Drop the rows of all UIDs but those wanted."""
+        chosen = [wanted(uid) for uid in self.uids]
+        self.uids = array("I", compress(self.uids, chosen))
+        self.starts = array("Q", compress(self.starts, chosen))
+        self.lengths = array("Q", compress(self.lengths, chosen))
+        self.status = bytearray(compress(self.status, chosen))
+        self.keywords = array("I", compress(self.keywords, chosen))
 
     def row(self, uid: int) -> int | None:
         """The row of ``uid``, None when it has no place."""

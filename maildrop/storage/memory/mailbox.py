@@ -180,6 +180,11 @@ class MemoryMailbox:
     def _unlock(self) -> None:
         self._locked = False
 
+    unsettled = False
+
+    def settle(self) -> None:
+        """Nothing is put off."""
+
     def watched_paths(self) -> Iterable[str]:
         """No file says anything about it."""
         return ()

@@ -1,0 +1,166 @@
+"""One mbox file: opened, locked, mended, appended to, cut and rewritten.
+
+In this file:
+    MboxFile    the file of one mailbox
+    gap         what has to stand between two messages
+
+Every use goes through ``reading`` or ``writing``, which lock the file, make sure that
+the path still names the file that was locked (an editor may have put another one in its
+place meanwhile), and finish a rewrite that a crash interrupted.
+
+States of an append: written at the end -> synced.  A failure in between cuts the file
+back; a crash leaves the beginning of a message that nobody was promised.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from maildrop.durable import translate, translated
+from maildrop.errors import MailboxInUse
+from maildrop.storage.index.host import Host
+from maildrop.storage.mbox.locks import METHODS, MboxLock
+from maildrop.storage.mbox.rewrite import recover, replace_tail
+
+JOURNAL: Final = "maildrop.rewrite"
+_TRIES: Final = 10
+
+
+class MboxFile:
+    """The file of one mailbox.
+
+    Args:
+        path: The mbox.
+        control: Directory of its control files.
+        host: Disk, time and the longest wait for a lock.
+        methods: Lock methods; see ``locks``.
+    """
+
+    def __init__(
+        self, path: str, control: str, host: Host, methods: Sequence[str] = METHODS
+    ) -> None:
+        self.path = path
+        self._journal = os.path.join(control, JOURNAL)
+        self._host = host
+        self._lock = MboxLock(path, host, methods)
+
+    def stat(self) -> os.stat_result | None:
+        """Size, inode and times; None when there is no file."""
+        try:
+            return os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise translate(error, f"look at {self.path}") from error
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[int]:
+        """The open file, locked against writers.
+
+        Raises:
+            FileNotFoundError: There is none.
+            MailboxInUse: A writer holds it for too long.
+        """
+        if os.path.exists(self._journal):
+            with self.writing():
+                pass
+        with self._opened(os.O_RDONLY, shared=True) as fd:
+            yield fd
+
+    @contextlib.contextmanager
+    def writing(self, *, create: bool = False) -> Iterator[int]:
+        """The open file, locked against everyone, and whole.
+
+        Args:
+            create: Make it if it is not there.
+
+        Raises:
+            FileNotFoundError: There is none.
+            MailboxInUse: Another program holds it for too long.
+        """
+        if create and not os.path.lexists(self.path):
+            with contextlib.suppress(FileExistsError), translated(f"make {self.path}"):
+                os.close(self._host.disk.create(self.path))
+                self._host.disk.synchronize_directory(os.path.dirname(self.path))
+        with self._opened(os.O_RDWR, shared=False) as fd:
+            with translated(f"finish rewriting {self.path}"):
+                recover(fd, self._journal, self._host.disk)
+            yield fd
+
+    @contextlib.contextmanager
+    def _opened(self, flags: int, *, shared: bool) -> Iterator[int]:
+        for _ in range(_TRIES):
+            with translated(f"open {self.path}"):
+                fd = os.open(self.path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                with self._lock.held(fd, shared=shared):
+                    if self._is_current(fd):
+                        yield fd
+                        return
+            finally:
+                os.close(fd)
+        raise MailboxInUse(f"{self.path} is replaced again and again")
+
+    def _is_current(self, fd: int) -> bool:
+        named = self.stat()
+        opened = os.fstat(fd)
+        return named is not None and (named.st_ino, named.st_dev) == (
+            opened.st_ino,
+            opened.st_dev,
+        )
+
+    def append(self, fd: int, messages: Iterable[bytes]) -> list[int]:
+        """Put messages at the end; they are on disk when it returns.
+
+        Args:
+            fd: From ``writing``.
+            messages: From_ line, content and blank line of each.
+
+        Returns:
+            The offset of each From_ line.
+
+        Raises:
+            NoSpace, StorageFailure: Nothing was appended.
+        """
+        size = os.fstat(fd).st_size
+        missing = gap(os.pread(fd, 3, max(0, size - 3)), size)
+        offsets = []
+        parts = [missing]
+        at = size + len(missing)
+        for message in messages:
+            offsets.append(at)
+            parts.append(message)
+            at += len(message)
+        try:
+            self._host.disk.write_at(fd, b"".join(parts), size)
+            self._host.disk.synchronize(fd)
+        except OSError as error:
+            self.cut(fd, size)
+            raise translate(error, f"append to {self.path}") from error
+        return offsets
+
+    def cut(self, fd: int, size: int) -> None:
+        """Undo an append, as far as the disk allows."""
+        with contextlib.suppress(OSError):
+            self._host.disk.truncate(fd, size)
+            self._host.disk.synchronize(fd)
+
+    def overwrite(self, fd: int, pieces: Iterable[tuple[int, bytes]]) -> None:
+        """Put octets at offsets, moving nothing: flags in their padded fields."""
+        with translated(f"write {self.path}"):
+            for offset, octets in pieces:
+                self._host.disk.write_at(fd, octets, offset)
+            self._host.disk.synchronize(fd)
+
+    def replace_tail(self, fd: int, start: int, pieces: Iterable[bytes]) -> None:
+        """Replace all from ``start`` on; see ``rewrite``."""
+        with translated(f"rewrite {self.path}"):
+            replace_tail(fd, start, pieces, self._journal, self._host.disk)
+
+
+def gap(end: bytes, size: int) -> bytes:
+    """What has to stand between the end of a file and a new From_ line."""
+    if size == 0 or end.endswith((b"\n\n", b"\n\r\n")):
+        return b""
+    return b"\n" if end.endswith(b"\n") else b"\n\n"

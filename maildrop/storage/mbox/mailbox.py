@@ -1,0 +1,393 @@
+"""One mailbox in an mbox file; see ``mailbox.interfaces.StoredMailbox``.
+
+In this file:
+    MboxMailbox    the mailbox
+
+Who knows what: the file has the messages, the ledger their UIDs, flags and keywords,
+the layout where each stands in the file and which flags the file shows (``places``
+keeps the three in step).  Changed flags go to the ledger at once and into the file's
+Status fields later, in ``settle``: when the last session has left, and now and then.
+
+Order of the locks: mbox first, then ledger.
+
+| operation | steps | a crash in between |
+|---|---|---|
+| publish | file appended, synced; ledger record, synced | a message not promised |
+| expunge | tail rewritten (``rewrite``); ledger record | the file tells: gone from it |
+| flags | ledger record | the file says less until ``settle`` |
+| settle | fields overwritten, or tail rewritten; layout saved | done again |
+| move | copied and synced there, then expunged here | in both mailboxes |
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from maildrop.durable import Content, translated
+from maildrop.errors import MailboxInUse, MailboxVanished, MessageExpunged
+from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
+from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.storage.index.fragments import Fragments
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.index.locks import is_taken_now
+from maildrop.storage.index.remembered import Remembered
+from maildrop.storage.index.table import IndexTable
+from maildrop.storage.mbox.compose import compose, octets_of
+from maildrop.storage.mbox.file import MboxFile
+from maildrop.storage.mbox.format import content, visible
+from maildrop.storage.mbox.layout import Layout, Stamp
+from maildrop.storage.mbox.places import Places
+from maildrop.storage.mbox.scan import digest
+from maildrop.storage.mbox.settling import settle
+
+POP3_LOCK = "maildrop.pop3.lock"
+
+
+@dataclass(slots=True)
+class _Staged:
+    """Messages ready to be appended."""
+
+    messages: Sequence[NewMessage]
+    raw: list[bytes]
+    sizes: list[int]
+    digests: list[bytes]
+
+
+class MboxMailbox:
+    """A mailbox whose messages are in one file.
+
+    Args:
+        name: Its name, levels joined by "/".
+        file: The mbox.
+        control: Directory of its control files; exists.
+        ledger: Opened there.
+        host: Disk, time, chance.
+        remembered: Memory for pieces, shared by all mailboxes.
+        optional: The file may be missing: then the mailbox is empty (INBOX).
+    """
+
+    # A lock of another program may make any call wait: never on the reactor thread.
+    inline = 0
+
+    def __init__(
+        self,
+        name: str,
+        file: MboxFile,
+        control: str,
+        ledger: Ledger,
+        host: Host,
+        remembered: Remembered,
+        *,
+        optional: bool,
+    ) -> None:
+        self.name = name
+        self._file = file
+        self._control = control
+        self._ledger = ledger
+        self._host = host
+        self._optional = optional
+        self._places = Places(ledger, Layout.load(control), host, file.path)
+        self._fragments = Fragments(control, ledger, host, self.read_many, remembered)
+
+    @property
+    def table(self) -> IndexTable:
+        """The columns."""
+        return self._ledger.table
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the account lacks the right to change it."""
+        return self._ledger.read_only or not os.access(
+            self._file.path if self._file.stat() else os.path.dirname(self._file.path),
+            os.W_OK,
+            effective_ids=True,
+        )
+
+    # -- following
+
+    def refresh(self) -> None:
+        """Take in what other processes and programs did."""
+        self._ledger.refresh()
+        found = self._file.stat()
+        if found is None:
+            self._missing()
+        elif not self._places.knows(Stamp.of(found)):
+            with self._reading():
+                return
+
+    def _missing(self) -> None:
+        if not self._optional:
+            raise MailboxVanished(f"{self._file.path} is gone")
+        if len(self.table):
+            with self._ledger.locked():
+                batch = self._ledger.batch()
+                batch.expunge(list(self.table.uids))
+                self._ledger.commit(batch)
+        self._places.layout.clear()
+        self._places.layout.stamp = Stamp()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[int]:
+        with self._file.reading() as fd:
+            self._synchronize(fd)
+            yield fd
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[int]:
+        with self._file.writing(create=self._optional) as fd:
+            self._synchronize(fd)
+            yield fd
+
+    def _synchronize(self, fd: int) -> None:
+        with translated(f"read {self._file.path}"):
+            self._places.synchronize(fd)
+
+    def claim_recent(self) -> None:
+        r"""All messages there are now have been in a session (``\Recent``)."""
+        table = self.table
+        if table.first_recent < table.uid_next and not self.read_only:
+            with self._ledger.locked():
+                batch = self._ledger.batch()
+                batch.mod_seq = table.highest_mod_seq
+                batch.first_recent(table.uid_next)
+                self._ledger.commit(batch)
+
+    # -- flags
+
+    def change_flags(
+        self, uids: Sequence[int], change: FlagChange, by: object | None
+    ) -> Sequence[int]:
+        """Change flags and keywords in the ledger."""
+        table = self.table
+        with self._ledger.locked():
+            adding = change.operation is not Operation.REMOVE
+            named = change.flags, table.keyword_bits(change.keywords, create=adding)
+            changed, flags, keywords = [], bytearray(), []
+            for row in table.rows(uids):
+                before = table.flags[row] & ALL_SYSTEM, table.keywords[row]
+                after = combined(before, change.operation, named)
+                if after != before:
+                    changed.append(table.uids[row])
+                    flags.append(after[0])
+                    keywords.append(after[1])
+            if changed:
+                batch = self._ledger.batch()
+                batch.change_flags(changed, bytes(flags), keywords)
+                self._ledger.commit(batch, by)
+        return changed
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the file shows other flags than the ledger."""
+        layout, table = self._places.layout, self.table
+        if len(layout) != len(table) or self._ledger.compaction_due:
+            return True
+        shown = layout.status.translate(_SYSTEM_ONLY)
+        return shown != table.flags or layout.keywords != table.keywords
+
+    def settle(self) -> None:
+        """Write flags into the file, and fold the ledger's log if it is long."""
+        if self._file.stat() is not None and not self.read_only:
+            with self._writing() as fd:
+                if settle(fd, self._file, self._places.layout, self.table):
+                    self._places.changed = True
+        if self._ledger.compaction_due:
+            self._ledger.compact()
+
+    def _save_layout(self) -> None:
+        if self._places.changed and not self._ledger.read_only:
+            with translated(f"write the layout of {self._file.path}"):
+                self._places.layout.save(self._control, self._host.disk)
+            self._places.changed = False
+
+    # -- removing
+
+    def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+        """Remove messages."""
+        with self._writing() as fd:
+            layout = self._places.layout
+            gone = [self.table.uids[row] for row in self.table.rows(uids)]
+            removed = set(gone)
+            settle(fd, self._file, layout, self.table, removed)
+            self._places.changed = True
+            if gone:
+                with self._ledger.locked():
+                    batch = self._ledger.batch()
+                    batch.expunge(gone)
+                    self._ledger.commit(batch, by)
+        return gone
+
+    # -- adding
+
+    def stage(self, messages: Sequence[NewMessage]) -> object:
+        """Put messages into the form of the file, in memory."""
+        now = self._host.clock()
+        staged = _Staged(messages, [], [], [])
+        for message in messages:
+            octets = octets_of(message)
+            date = now if message.date is None else message.date
+            asctime = time.asctime(time.gmtime(date)).encode()
+            staged.raw.append(compose(octets, message, asctime))
+            staged.sizes.append(len(octets))
+            staged.digests.append(digest(octets))
+        return staged
+
+    def publish(self, staged: object, by: object | None) -> Sequence[int]:
+        """Append the messages; file and ledger are synced."""
+        if not isinstance(staged, _Staged):
+            raise TypeError("publish takes what stage gave")
+        with self._writing() as fd, self._ledger.locked():
+            size = os.fstat(fd).st_size
+            starts = self._file.append(fd, staged.raw)
+            try:
+                return self._record(staged, starts, by)
+            except BaseException:
+                self._file.cut(fd, size)
+                raise
+            finally:
+                self._places.layout.stamp = Stamp.of(os.fstat(fd))
+                self._places.changed = True
+
+    def _record(
+        self, staged: _Staged, starts: Sequence[int], by: object | None
+    ) -> Sequence[int]:
+        table, now = self.table, int(self._host.clock())
+        batch = self._ledger.batch()
+        first = table.uid_next
+        places = []
+        for uid, (message, start, raw, size, name) in enumerate(
+            zip(
+                staged.messages,
+                starts,
+                staged.raw,
+                staged.sizes,
+                staged.digests,
+                strict=True,
+            ),
+            first,
+        ):
+            keywords = table.keyword_bits(message.keywords, create=True)
+            flags = message.flags & ALL_SYSTEM
+            batch.append(
+                uid,
+                size,
+                now if message.date is None else message.date,
+                flags,
+                keywords,
+                name,
+                saved=now,
+                object_id=int.from_bytes(self._host.random(8), "little"),
+            )
+            places.append((uid, start, len(raw), flags, keywords))
+        self._ledger.commit(batch, by)
+        for place in places:
+            self._places.layout.append(*place)
+        return range(first, first + len(places))
+
+    def discard(self, staged: object) -> None:
+        """Nothing was written."""
+
+    def copy(self, uids: Sequence[int], target: StoredMailbox) -> Copied:
+        """Copy messages with flags, keywords and dates."""
+        table = self.table
+        source, messages = [], []
+        for uid, octets in zip(uids, self.read_many(uids), strict=True):
+            row = table.row(uid)
+            if octets is None or row is None:
+                continue
+            source.append(uid)
+            messages.append(
+                NewMessage(
+                    Content.of(octets),
+                    flags=table.flags[row] & ALL_SYSTEM,
+                    keywords=tuple(table.keywords_of(table.keywords[row])),
+                    date=table.dates[row],
+                )
+            )
+        staged = target.stage(messages)
+        try:
+            new = target.publish(staged, None)
+        except BaseException:
+            target.discard(staged)
+            raise
+        return Copied(target.table.uid_validity, source, new)
+
+    def move(
+        self, uids: Sequence[int], target: StoredMailbox, by: object | None
+    ) -> Copied:
+        """Copy, then remove."""
+        copied = self.copy(uids, target)
+        self.expunge(copied.source, by)
+        return copied
+
+    # -- reading
+
+    def read(self, uid: int) -> bytes:
+        """The whole message."""
+        octets = self.read_many([uid])[0]
+        if octets is None:
+            raise MessageExpunged(f"{self.name}: no message with UID {uid}")
+        return octets
+
+    def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
+        """Whole messages; None for one that is gone."""
+        try:
+            with self._reading() as fd:
+                return [self._read(fd, uid) for uid in uids]
+        except FileNotFoundError:
+            self._missing()
+            return [None] * len(uids)
+
+    def _read(self, fd: int, uid: int) -> bytes | None:
+        layout = self._places.layout
+        row = layout.row(uid)
+        if row is None:
+            return None
+        raw = os.pread(fd, layout.lengths[row], layout.starts[row])
+        return visible(content(raw))
+
+    def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
+        """Pieces of messages from the cache."""
+        return self._fragments.pieces(key, uids)
+
+    def uidls(self) -> list[bytes]:
+        """POP3 unique ids (RFC 1939 section 7)."""
+        table = self.table
+        form = b"%%08x%08x" % table.uid_validity
+        fixed = table.uidls
+        return [fixed.get(uid) or form % uid for uid in table.uids]
+
+    # -- the rest
+
+    def lock_maildrop(self) -> Callable[[], None]:
+        """The exclusive-access lock of POP3 among processes."""
+        path = os.path.join(self._control, POP3_LOCK)
+        with translated(f"lock {path}"):
+            fd = self._host.disk.append_to(path)
+        if not is_taken_now(fd):
+            os.close(fd)
+            raise MailboxInUse(f"{self.name} is locked by another POP3 session")
+        return lambda: os.close(fd)
+
+    def watched_paths(self) -> Iterable[str]:
+        """The mbox and its ledger's log."""
+        paths = (self._file.path, os.path.join(self._control, "maildrop.ledger.log"))
+        return [path for path in paths if os.path.exists(path)]
+
+    def close(self) -> None:
+        """Write what was put off, as far as nobody else holds the file."""
+        try:
+            if self.unsettled:
+                self.settle()
+            self._save_layout()
+        except (MailboxInUse, FileNotFoundError):
+            pass  # the ledger has the flags; the next session writes them
+        finally:
+            self._fragments.close()
+            self._ledger.close()
+
+
+_SYSTEM_ONLY = bytes(octet & ALL_SYSTEM for octet in range(256))

@@ -1,0 +1,333 @@
+"""All mailboxes of one account: the inbox in the spool, the others in a directory.
+
+In this file:
+    MboxStore    see ``mailbox.interfaces.Store``
+
+A mailbox ``a/b`` is the file ``b`` in the directory ``a`` of the folder directory;
+names are in modified UTF-7 on disk, as other servers write them.  A name is a file or a
+directory, never both: a mailbox that holds messages has no children, and a level above
+a mailbox holds none.
+
+Control files (ledger, cache, layout, journal) lie in a directory of their own for each
+mailbox, below ``control``: ``INBOX``, and ``=a/=b`` for the mailbox ``a/b``.
+
+| operation | steps | a crash in between |
+|---|---|---|
+| create | directories made; file made; directory synced | some empty levels |
+| delete | control directory removed; file removed | an empty ledger: numbered anew |
+| rename | control renamed; file renamed | the new name has a ledger and no file |
+
+Security: a name is cut into levels, and each level is encoded and checked before it
+touches the disk; no level is ``.``, ``..``, begins with a dot or ends like a lock.
+Symbolic links are not followed: not as a mailbox, nor as a directory of mailboxes.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from maildrop.durable import translated
+from maildrop.errors import (
+    MailboxExists,
+    MailboxNameInvalid,
+    MailboxNotFound,
+    MailboxNotRemovable,
+    MailboxNotSelectable,
+    ProtocolSyntaxError,
+)
+from maildrop.imap.wire.mailbox_name import decode, encode
+from maildrop.mailbox.interfaces import MailboxEntry
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.index.remembered import Remembered
+from maildrop.storage.index.uid_validity import next_uid_validity
+from maildrop.storage.mbox.file import MboxFile
+from maildrop.storage.mbox.locks import METHODS
+from maildrop.storage.mbox.mailbox import MboxMailbox
+from maildrop.storage.name_lists import NameList
+
+#: Levels of directories looked into, and names listed at most.
+LEVELS_MAX: Final = 32
+MAILBOXES_MAX: Final = 20_000
+#: Longest name of a file, in octets (ext4 and most others).
+_FILE_NAME_MAX: Final = 240
+
+
+class MboxStore:
+    """The mail of one account in mbox files.
+
+    Args:
+        inbox: Path of the inbox; the file need not exist.
+        folders: Directory of the other mailboxes; made when first needed.
+        control: Directory of the control files; exists.
+        host: Disk, time, chance.
+        remembered: Memory for pieces, shared by all mailboxes of the process.
+        methods: Lock methods, in their order.
+    """
+
+    def __init__(
+        self,
+        inbox: str,
+        folders: str,
+        control: str,
+        host: Host,
+        remembered: Remembered,
+        methods: Sequence[str] = METHODS,
+    ) -> None:
+        self._inbox = inbox
+        self._folders = folders
+        self._control = control
+        self._host = host
+        self._remembered = remembered
+        self._methods = methods
+        self._subscribed = NameList(os.path.join(folders, ".subscriptions"), host)
+        self._special = NameList(os.path.join(control, "maildrop.special-use"), host)
+
+    # -- names and paths
+
+    def _levels(self, name: str) -> list[str]:
+        levels = [encode(level).decode("ascii") for level in name.split("/")]
+        for level in levels:
+            if (
+                not level
+                or level.startswith(".")
+                or level.endswith(".lock")
+                or "\0" in level
+                or "\n" in level
+                or len(level) > _FILE_NAME_MAX
+            ):
+                raise MailboxNameInvalid(f"no mailbox can be called {name!r}")
+        if len(levels) > LEVELS_MAX:
+            raise MailboxNameInvalid(f"{name!r} has more than {LEVELS_MAX} levels")
+        return levels
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folders, *self._levels(name))
+
+    def _control_of(self, name: str) -> str:
+        if name == "INBOX":
+            return os.path.join(self._control, "INBOX")
+        return os.path.join(self._control, *[f"={x}" for x in self._levels(name)])
+
+    def _kind(self, name: str) -> int | None:
+        """File type of a mailbox's path; None when there is nothing."""
+        path = self._folders
+        mode = None
+        for level in self._levels(name):
+            path = os.path.join(path, level)
+            try:
+                mode = stat.S_IFMT(os.lstat(path).st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            if mode not in {stat.S_IFREG, stat.S_IFDIR}:
+                return None
+        return mode
+
+    # -- listing
+
+    def entries(self) -> list[MailboxEntry]:
+        """Every mailbox and level."""
+        special = {name: use for name, use in self._special.pairs() if use}
+        found = dict(self._walk(self._folders, "", 1))
+        parents = {name.rpartition("/")[0] for name in found}
+        entries = [
+            MailboxEntry(
+                name,
+                selectable=selectable,
+                children=name in parents,
+                special_use=(special[name],) if name in special else (),
+            )
+            for name, selectable in sorted(found.items())
+        ]
+        return [MailboxEntry("INBOX", children="INBOX" in parents), *entries]
+
+    def _walk(self, path: str, above: str, depth: int) -> Iterator[tuple[str, bool]]:
+        try:
+            with translated(f"list {path}"), os.scandir(path) as found:
+                listed = sorted(found, key=lambda entry: entry.name)[:MAILBOXES_MAX]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in listed:
+            name = self._name_of(entry, above)
+            if name is None:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if name != "INBOX":
+                    yield name, False
+                if depth < LEVELS_MAX:
+                    yield from self._walk(entry.path, name, depth + 1)
+            elif name != "INBOX" and self._is_mailbox(entry):
+                yield name, True
+
+    def _name_of(self, entry: "os.DirEntry[str]", above: str) -> str | None:
+        if entry.name.startswith(".") or entry.name.endswith(".lock"):
+            return None
+        try:
+            level = decode(entry.name.encode("utf-8", "surrogateescape"))
+        except ProtocolSyntaxError:
+            return None
+        if "/" in level:
+            return None
+        name = f"{above}/{level}" if above else level
+        return "INBOX" if name.upper() == "INBOX" else name
+
+    def _is_mailbox(self, entry: "os.DirEntry[str]") -> bool:
+        if entry.path == self._inbox or not entry.is_file(follow_symlinks=False):
+            return False
+        with contextlib.suppress(OSError), open(entry.path, "rb") as file:
+            return file.read(5) in {b"From ", b""}
+        return False
+
+    # -- opening
+
+    def open(self, name: str) -> MboxMailbox:
+        """Open a mailbox."""
+        if name == "INBOX":
+            path = self._inbox
+        else:
+            path = self._path(name)
+            kind = self._kind(name)
+            if kind is None:
+                raise MailboxNotFound(f"no mailbox {name!r}")
+            if kind == stat.S_IFDIR:
+                raise MailboxNotSelectable(f"{name!r} holds no messages")
+        control = self._control_of(name)
+        with translated(f"make {control}"):
+            os.makedirs(control, mode=0o700, exist_ok=True)
+        ledger = Ledger(control, self._host, self._next_uid_validity)
+        return MboxMailbox(
+            name,
+            MboxFile(path, control, self._host, self._methods),
+            control,
+            ledger,
+            self._host,
+            self._remembered,
+            optional=name == "INBOX",
+        )
+
+    def _next_uid_validity(self, above: int) -> int:
+        path = os.path.join(self._control, "maildrop.uidvalidity")
+        return next_uid_validity(path, self._host, above)
+
+    # -- changing
+
+    def create(self, name: str, special_use: Sequence[str] = ()) -> None:
+        """Make a mailbox and the levels above it."""
+        path = self._path(name)
+        kind = self._kind(name)
+        if kind == stat.S_IFREG or name == "INBOX":
+            raise MailboxExists(f"mailbox {name!r} exists")
+        if kind == stat.S_IFDIR:
+            raise MailboxNameInvalid(f"{name!r} holds mailboxes and so no messages")
+        disk = self._host.disk
+        with translated(f"make {path}"):
+            self._make_levels(name)
+            shutil.rmtree(self._control_of(name), ignore_errors=True)
+            os.close(disk.create(path))
+            disk.synchronize_directory(os.path.dirname(path))
+        for use in special_use:
+            self._special.add(name, use)
+
+    def _make_levels(self, name: str) -> None:
+        os.makedirs(self._folders, mode=0o700, exist_ok=True)
+        path = self._folders
+        for level in self._levels(name)[:-1]:
+            path = os.path.join(path, level)
+            try:
+                found = os.lstat(path)
+            except FileNotFoundError:
+                self._host.disk.make_directory(path)
+                continue
+            if not stat.S_ISDIR(found.st_mode):
+                raise MailboxNameInvalid(
+                    f"{name!r}: a mailbox that holds messages has no children here"
+                )
+
+    def delete(self, name: str) -> None:
+        """Remove a mailbox and its messages."""
+        if name == "INBOX":
+            raise MailboxNotRemovable("INBOX stays")
+        path, kind = self._path(name), self._kind(name)
+        if kind is None:
+            raise MailboxNotFound(f"no mailbox {name!r}")
+        disk = self._host.disk
+        with translated(f"remove {path}"):
+            if kind == stat.S_IFDIR:
+                if os.listdir(path):
+                    raise MailboxNotRemovable(f"{name!r} has mailboxes below it")
+                disk.remove_directory(path)
+            else:
+                shutil.rmtree(self._control_of(name), ignore_errors=True)
+                disk.unlink(path)
+            disk.synchronize_directory(os.path.dirname(path))
+        self._special.remove(name)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Rename with all children; INBOX moves its messages."""
+        if self._kind(new_name) is not None or new_name == "INBOX":
+            raise MailboxExists(f"mailbox {new_name!r} exists")
+        if name == "INBOX":
+            self._move_inbox(new_name)
+            return
+        if self._kind(name) is None:
+            raise MailboxNotFound(f"no mailbox {name!r}")
+        if new_name.startswith(name + "/"):
+            raise MailboxNameInvalid(f"{new_name!r} lies below {name!r}")
+        disk = self._host.disk
+        old, new = self._path(name), self._path(new_name)
+        with translated(f"rename {old}"):
+            self._make_levels(new_name)
+            control, target = self._control_of(name), self._control_of(new_name)
+            shutil.rmtree(target, ignore_errors=True)
+            if os.path.isdir(control):
+                os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+                disk.rename(control, target)
+            disk.rename(old, new)
+            for path in {os.path.dirname(old), os.path.dirname(new)}:
+                disk.synchronize_directory(path)
+        for special, use in self._special.pairs():
+            if special == name or special.startswith(name + "/"):
+                self._special.remove(special)
+                self._special.add(new_name + special[len(name) :], use)
+
+    def _move_inbox(self, new_name: str) -> None:
+        self.create(new_name)
+        inbox, target = self.open("INBOX"), self.open(new_name)
+        try:
+            inbox.refresh()
+            inbox.move(list(inbox.table.uids), target, None)
+        finally:
+            inbox.close()
+            target.close()
+
+    # -- subscriptions, special use
+
+    def subscriptions(self) -> list[str]:
+        """Subscribed names, sorted."""
+        return sorted(name for name, _ in self._subscribed.pairs())
+
+    def subscribe(self, name: str) -> None:
+        """Add to the subscriptions."""
+        with translated(f"make {self._folders}"):
+            os.makedirs(self._folders, mode=0o700, exist_ok=True)
+        self._subscribed.add(name)
+
+    def unsubscribe(self, name: str) -> None:
+        """Take from the subscriptions."""
+        self._subscribed.remove(name)
+
+    def provide(self, special: Sequence[tuple[str, str]]) -> None:
+        """Make the special-use mailboxes, once."""
+        if self._special.exists():
+            return
+        for name, use in special:
+            if self._kind(name) is None:
+                self.create(name)
+            self._special.add(name, use)
+            self.subscribe(name)
+
+    def close(self) -> None:
+        """Nothing is open."""

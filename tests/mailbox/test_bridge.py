@@ -1,0 +1,237 @@
+"""The bridge: one call at a time on a mailbox, no suspension where none is needed."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
+from typing import Any, TypeVar
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+from maildrop.durable import Content
+from maildrop.errors import MailboxInUse, MailboxNotFound, MailboxVanished
+from maildrop.mailbox.account import Account
+from maildrop.mailbox.bridge import Mail, Post
+from maildrop.mailbox.flags import SEEN, FlagChange, Operation
+from maildrop.mailbox.interfaces import NewMessage
+from maildrop.storage.memory.mailbox import MemoryMailbox
+from maildrop.storage.memory.store import MemoryStores
+
+T = TypeVar("T")
+ADD_SEEN = FlagChange(Operation.ADD, SEEN)
+ALICE = Account("alice", "/home/alice", "memory:")
+
+
+class Threads:
+    """Jobs wait until ``finish``, as if threads were slow."""
+
+    def __init__(self, *, slow: bool) -> None:
+        self.slow = slow
+        self.waiting: list[Callable[[], None]] = []
+
+    def __call__(self, job: Callable[[], T]) -> Deferred[T]:
+        if not self.slow:
+            return succeed(job())
+        done: Deferred[T] = Deferred()
+        self.waiting.append(lambda: done.callback(job()))
+        return done
+
+    def finish(self) -> None:
+        self.waiting.pop(0)()
+
+
+class Watches:
+    """A watcher that tells when the test says so."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+
+    def watch(
+        self, paths: Sequence[str], changed: Callable[[], None]
+    ) -> Callable[[], None]:
+        del paths
+        self.callbacks.append(changed)
+        return lambda: self.callbacks.remove(changed)
+
+
+def post(threads: Threads, *, keep: int = 256, watches: Watches | None = None) -> Post:
+    stores = MemoryStores(lambda: 1000.0)
+    return Post(stores, threads, lambda _: nullcontext(), watches or Watches(), keep)
+
+
+def now(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that must not suspend."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise AssertionError("suspended")
+
+
+def message(octets: bytes = b"Subject: x\r\n\r\nhello\r\n") -> NewMessage:
+    return NewMessage(Content.of(octets))
+
+
+def opened(threads: Threads | None = None) -> Mail:
+    return now(post(threads or Threads(slow=False)).mail(ALICE))
+
+
+def test_sessions_of_an_account_share_its_mail_and_mailboxes() -> None:
+    threads = Threads(slow=False)
+    everything = post(threads)
+    first, second = now(everything.mail(ALICE)), now(everything.mail(ALICE))
+    assert first is second
+    assert now(first.open("INBOX")) is now(second.open("inbox"))
+
+
+def test_what_was_appended_is_read_back() -> None:
+    inbox = now(opened().open("INBOX"))
+    uids = now(inbox.append([message(b"a\r\n"), message(b"b\r\n")]))
+    assert list(uids) == [1, 2]
+    assert now(inbox.read(2)) == b"b\r\n"
+    assert inbox.status().messages == 2
+
+
+def test_cheap_calls_do_not_suspend_even_when_threads_are_slow() -> None:
+    threads = Threads(slow=False)
+    inbox = now(opened(threads).open("INBOX"))
+    now(inbox.append([message()]))
+    threads.slow = True
+    assert now(inbox.change_flags([1], ADD_SEEN, None)) == [1]
+
+
+def test_a_call_waits_while_another_is_at_work() -> None:
+    threads = Threads(slow=False)
+    inbox = now(opened(threads).open("INBOX"))
+    threads.slow = True
+    Deferred.fromCoroutine(inbox.append([message()]))
+    seen: list[object] = []
+    Deferred.fromCoroutine(inbox.change_flags([1], ADD_SEEN, None)).addCallback(
+        seen.append
+    )
+    assert seen == []
+    threads.finish()
+    assert seen == [[1]]
+
+
+def test_a_failed_call_lets_the_next_one_in() -> None:
+    mail = opened()
+    with pytest.raises(MailboxNotFound):
+        now(mail.open("absent"))
+    assert now(mail.entries())[0].name == "INBOX"
+
+
+def test_listeners_hear_of_appends_flags_and_expunges_but_not_of_nothing() -> None:
+    inbox = now(opened().open("INBOX"))
+    heard: list[int] = []
+    stop = inbox.listen(lambda: heard.append(1))
+    now(inbox.append([message()]))
+    now(inbox.refresh())
+    now(inbox.change_flags([1], ADD_SEEN, None))
+    now(inbox.expunge([1], None))
+    assert len(heard) == 3
+    stop()
+    now(inbox.append([message()]))
+    assert len(heard) == 3
+
+
+def test_files_are_watched_only_while_somebody_listens() -> None:
+    watches = Watches()
+    mail = now(post(Threads(slow=False), watches=watches).mail(ALICE))
+    inbox = now(mail.open("INBOX"))
+    stop_one, stop_two = inbox.listen(lambda: None), inbox.listen(lambda: None)
+    assert len(watches.callbacks) == 1
+    stop_one()
+    assert len(watches.callbacks) == 1
+    stop_two()
+    assert watches.callbacks == []
+
+
+def test_a_deleted_mailbox_vanishes_for_the_sessions_in_it() -> None:
+    mail = opened()
+    now(mail.create("Old"))
+    old = now(mail.open("Old"))
+    heard: list[int] = []
+    old.listen(lambda: heard.append(1))
+    now(mail.delete("Old"))
+    assert heard == [1]
+    with pytest.raises(MailboxVanished):
+        now(old.refresh())
+
+
+def test_moving_tells_both_mailboxes() -> None:
+    mail = opened()
+    now(mail.create("Archive"))
+    inbox, archive = now(mail.open("INBOX")), now(mail.open("Archive"))
+    now(inbox.append([message(b"1\r\n"), message(b"2\r\n")]))
+    heard: list[str] = []
+    inbox.listen(lambda: heard.append("inbox"))
+    archive.listen(lambda: heard.append("archive"))
+    moved = now(inbox.move([2], archive, None))
+    assert (list(moved.source), list(moved.target)) == ([2], [1])
+    assert sorted(set(heard)) == ["archive", "inbox"]
+    assert now(archive.read(1)) == b"2\r\n"
+    assert len(inbox.table) == 1
+
+
+def test_copying_a_mailbox_onto_itself_doubles_its_messages() -> None:
+    inbox = now(opened().open("INBOX"))
+    now(inbox.append([message()]))
+    assert list(now(inbox.copy([1], inbox)).target) == [2]
+
+
+def test_the_journal_is_kept_for_views_and_no_longer() -> None:
+    inbox = now(opened().open("INBOX"))
+    view = inbox.view(read_only=False)
+    now(inbox.append([message()]))
+    now(inbox.change_flags([1], ADD_SEEN, None))
+    assert inbox.table.journal.entries
+    inbox.drop_view(view)
+    assert not inbox.table.journal.entries
+
+
+def test_mailboxes_nobody_uses_are_closed_when_too_many_are_open() -> None:
+    mail = now(post(Threads(slow=False), keep=1).mail(ALICE))
+    for name in ("A", "B"):
+        now(mail.create(name))
+    first = now(mail.open("A"))
+    now(first.leave())
+    assert now(mail.open("A")) is first
+    now(first.leave())
+    now(now(mail.open("B")).leave())
+    assert now(mail.open("A")) is not first
+
+
+def test_what_a_store_puts_off_is_done_when_the_last_session_leaves() -> None:
+    mail = opened()
+    first, second = now(mail.open("INBOX")), now(mail.open("INBOX"))
+    settled: list[int] = []
+
+    class PutOff(MemoryMailbox):
+        unsettled = True
+
+        def settle(self) -> None:
+            settled.append(1)
+
+    first.stored = PutOff("INBOX", 1, lambda: 0.0)
+    now(first.leave())
+    assert settled == []
+    now(second.leave())
+    assert settled == [1]
+    now(mail.settle())
+    assert settled == [1, 1]
+
+
+def test_a_mailbox_that_another_program_holds_is_settled_later() -> None:
+    mail = opened()
+    inbox = now(mail.open("INBOX"))
+
+    class Held(MemoryMailbox):
+        unsettled = True
+
+        def settle(self) -> None:
+            raise MailboxInUse("held")
+
+    inbox.stored = Held("INBOX", 1, lambda: 0.0)
+    now(inbox.settle())
+    now(inbox.leave())
+    assert now(mail.open("INBOX")) is inbox
