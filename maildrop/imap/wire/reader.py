@@ -78,7 +78,7 @@ _A_TAG: Final = rb'([^\x00-\x20\x7f-\xff(){%%*"\\+]{1,%d})' % _TAG_LENGTH
 _TAG: Final = re.compile(_A_TAG + rb"(?: |\Z)").match
 _TAG_AND_MORE: Final = re.compile(_A_TAG + rb" ").match
 _HEAD: Final = re.compile(
-    _A_TAG + rb" ((?:[Uu][Ii][Dd] )?+[A-Za-z][A-Za-z0-9._-]*+)"
+    _A_TAG + rb" ((?:[Uu][Ii][Dd] )?[A-Za-z][A-Za-z0-9._-]*+)"
 ).match
 _ANNOUNCED: Final = re.compile(rb"\{(\d{1,20})(\+?)\}\Z").match
 
