@@ -16,6 +16,7 @@ import click
 from maildrop import __version__
 from maildrop.admin.completion import completion
 from maildrop.admin.config import config
+from maildrop.admin.kick import kick
 from maildrop.admin.outcome import (
     EX_CANTCREAT,
     EX_CONFIG,
@@ -26,7 +27,11 @@ from maildrop.admin.outcome import (
     Failed,
     Setting,
 )
+from maildrop.admin.reload import reload
+from maildrop.admin.status import status
+from maildrop.admin.stop import stop
 from maildrop.admin.user import user
+from maildrop.admin.who import who
 from maildrop.errors import (
     AccessDenied,
     ConfigurationError,
@@ -51,7 +56,7 @@ def maildrop(context: click.Context, config_file: str | None) -> None:
     context.obj = Setting(config_file)
 
 
-for command in (completion, config, user):
+for command in (completion, config, kick, reload, status, stop, user, who):
     maildrop.add_command(command)
 
 

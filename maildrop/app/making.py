@@ -12,7 +12,7 @@ from maildrop.app.config import Reading
 from maildrop.app.logging import LineObserver
 from maildrop.app.privileges import rights
 from maildrop.app.service import Maildrop
-from maildrop.app.wiring import listeners, wire
+from maildrop.app.wiring import control_listener, listeners, wire
 from maildrop.net.listeners import bind_all
 
 
@@ -38,7 +38,7 @@ def make(
     configuration = reading.configuration
     owners = rights(configuration.user, os.geteuid())
     wiring = wire(configuration, reactor, owners)
-    bound = bind_all(listeners(reading))
+    bound = bind_all([*listeners(reading), control_listener(configuration)])
     for one in bound:
         owner = owners.owner_of(None)
         if one.path is not None and owner is not None:

@@ -242,7 +242,7 @@ class Limits:
     )
     connections: int = field(
         default=10_000,
-        metadata=_key(kinds.count(1), "Connections at a time, of all protocols."),
+        metadata=_key(kinds.count(1), "Connections at a time on one port."),
     )
     connections_per_source: int = field(
         default=0,
@@ -406,6 +406,11 @@ class Configuration:
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
     listen: tuple[Listen, ...] = ()
+
+    @property
+    def control_socket(self) -> str:
+        """The socket on which `maildrop status` and its kin ask."""
+        return self.state.rstrip("/") + "/control.sock"
 
 
 @dataclass(frozen=True, slots=True)

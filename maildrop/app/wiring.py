@@ -4,6 +4,7 @@ In this file:
     Wiring      what was built
     wire        builds it; opens no port and starts no thread
     listeners   what is listened on, as ``net.listeners`` wants it
+    limits      what the connections of a port are held to
 
 This is the one place that knows all parts; each of them knows only what it is given.
 """
@@ -32,8 +33,10 @@ from maildrop.delivery.routing import Router
 from maildrop.delivery.trace import TraceIds
 from maildrop.durable import Disk
 from maildrop.mailbox.bridge import Post
+from maildrop.metrics import Counters
 from maildrop.net import connection
 from maildrop.net.listeners import Listener
+from maildrop.net.port import PortLimits
 from maildrop.net.sessions import Sessions
 from maildrop.pop3.server import Pop3Factory
 from maildrop.pop3.session import Services as Pop3Services, Settings as Pop3Settings
@@ -42,6 +45,8 @@ from maildrop.smtp.service import Service, SMTPLimits
 from maildrop.smtp.session import Site
 from maildrop.tls import Certificates
 
+#: The protocol of the control socket.
+CONTROL: Final = "control"
 #: Threads for passwords: they take a core each.
 HASHING_THREADS: Final = 2
 #: Threads for slow calls on stores: they mostly wait for the disk.
@@ -83,6 +88,7 @@ class Wiring:
         users: Who has mail here.
         post: The mail.
         sessions: Who is connected.
+        counters: What has happened.
         watcher: Tells of changes on disk.
         hashing: Threads for passwords.
         storing: Threads for slow calls on stores.
@@ -95,14 +101,21 @@ class Wiring:
     users: Users
     post: Post
     sessions: Sessions
+    counters: Counters
     watcher: DiskWatcher
     hashing: Pool
     storing: Pool
     factory: Callable[[Listener], IProtocolFactory]
 
 
+def control_listener(configuration: Configuration) -> Listener:
+    """The control socket: for root and the account we work as."""
+    path = configuration.control_socket.replace("\\", "\\\\").replace(":", "\\:")
+    return Listener(CONTROL, f"unix:{path}:mode=600", setting="below state")
+
+
 def listeners(reading: Reading) -> list[Listener]:
-    """What is listened on."""
+    """What clients connect to."""
     found = []
     for at, listen in enumerate(reading.configuration.listen):
         line = reading.lines.get(("listen", at))
@@ -112,6 +125,13 @@ def listeners(reading: Reading) -> list[Listener]:
             Listener(listen.protocol, listen.endpoint, listen.tls, setting=setting)
         )
     return found
+
+
+def limits(configuration: Configuration) -> PortLimits:
+    """What the connections of a port are held to, taken together."""
+    most = configuration.limits.connections
+    per_source = configuration.limits.connections_per_source
+    return PortLimits(connections=most, per_address=per_source or most)
 
 
 def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring:  # noqa: ANN401
@@ -168,6 +188,7 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         users,
         post,
         sessions,
+        Counters(),
         watcher,
         hashing,
         storing,
