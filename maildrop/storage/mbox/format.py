@@ -142,7 +142,10 @@ def begins_message(octets: Octets, at: int) -> bool:
 
 
 def content(raw: bytes) -> bytes:
-    """What lies between the From_ line and the blank line that ends the message."""
+    """What lies between the From_ line and the blank line that ends the message.
+
+    A last line without a line end, as the end of a file may have it, gets one.
+    """
     begin = raw.find(b"\n") + 1
     if not begin:
         return b""
@@ -150,7 +153,7 @@ def content(raw: bytes) -> bytes:
         return raw[begin:-1]
     if raw.endswith(b"\n\r\n"):
         return raw[begin:-2]
-    return raw[begin:]
+    return raw[begin:] if raw.endswith(b"\n") else raw[begin:] + b"\n"
 
 
 def split_header(stored: bytes) -> int:

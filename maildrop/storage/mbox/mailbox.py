@@ -356,7 +356,7 @@ class MboxMailbox:
     def uidls(self) -> list[bytes]:
         """POP3 unique ids (RFC 1939 section 7)."""
         table = self.table
-        form = b"%%08x%08x" % table.uid_validity
+        form = b"%08x%%08x" % table.uid_validity
         fixed = table.uidls
         return [fixed.get(uid) or form % uid for uid in table.uids]
 

@@ -167,7 +167,7 @@ class MemoryMailbox:
 
     def uidls(self) -> list[bytes]:
         """POP3 unique ids."""
-        form = b"%%08x%08x" % self.table.uid_validity
+        form = b"%08x%%08x" % self.table.uid_validity
         return [form % uid for uid in self.table.uids]
 
     def lock_maildrop(self) -> Callable[[], None]:
