@@ -77,9 +77,7 @@ class SequenceSet:
             first = int(low)
             last = int(high) if colon else first
             if first > LARGEST or last > LARGEST:
-                raise ProtocolSyntaxError(
-                    "a sequence number of more than 32 bits", offset
-                )
+                raise ProtocolSyntaxError("a number of more than 32 bits", offset)
             ranges.append((first, last))
         return cls(tuple(ranges))
 

@@ -107,6 +107,8 @@ _MESSAGE_KINDS: Final = frozenset({b"", b"HEADER", b"TEXT", *_FIELDS})
 
 #: A command that has only such items.
 _SIMPLE: Final = re.compile(rb" ([\d:,*]+) \(([A-Za-z0-9.\[\] ]+)\)")
+_PLAIN_FIELDS: Final = re.compile(rb"[A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*+\)")
+_PLAIN_NAMES: Final = re.compile(rb"[A-Z0-9-]++(?: [A-Z0-9-]++)*+").fullmatch
 _PATH: Final = re.compile(rb"[1-9]\d{0,8}(?:\.[1-9]\d{0,8})*+(?!\d)")
 
 
@@ -193,7 +195,7 @@ def _section(arguments: Arguments, *, peek: bool) -> Section:
         kind = _kind(arguments, _MESSAGE_KINDS - {b""})
     fields: tuple[bytes, ...] = ()
     if kind in _FIELDS:
-        arguments.space()
+        arguments.expect(b" (")
         fields = _field_names(arguments)
     arguments.expect(b"]")
     partial = _partial(arguments)
@@ -218,7 +220,12 @@ def _kind(arguments: Arguments, known: frozenset[bytes]) -> bytes:
 
 
 def _field_names(arguments: Arguments) -> tuple[bytes, ...]:
-    arguments.expect(b"(")
+    """``astring *(SP astring) ")"``."""
+    plain = arguments.match(_PLAIN_FIELDS)
+    if plain is not None:
+        fields = plain[:-1].upper().split(b" ")
+        arguments.check_items(len(fields))
+        return tuple(fields)
     fields = []
     while True:
         fields.append(arguments.astring().upper())
@@ -246,7 +253,10 @@ def _name(
 ) -> bytes:
     spec = b".".join([*(b"%d" % part for part in path), *([kind] if kind else ())])
     if fields:
-        spec += b" (%b)" % b" ".join(map(syntax.astring, fields))
+        names = b" ".join(fields)
+        if not _PLAIN_NAMES(names) or names.count(b" ") != len(fields) - 1:
+            names = b" ".join(map(syntax.astring, fields))
+        spec += b" (%b)" % names
     origin = b"" if partial is None else b"<%d>" % partial[0]
     return b"BODY[%b]%b" % (spec, origin)
 

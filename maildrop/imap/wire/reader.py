@@ -33,6 +33,7 @@ Security: ``pending`` says whether a client sent something behind STARTTLS.
 
 import enum
 import re
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 from maildrop.errors import LimitExceeded, PermanentError, ProtocolSyntaxError
@@ -93,6 +94,24 @@ class CommandReader:
         limits: As above; may be set at any time between events.
     """
 
+    __slots__ = (
+        "_arguments",
+        "_at",
+        "_buffer",
+        "_last",
+        "_literals",
+        "_parts",
+        "_scanned",
+        "_size",
+        "_state",
+        "_streamed",
+        "_streaming",
+        "_synchronizing",
+        "_tag",
+        "_wanted",
+        "limits",
+    )
+
     def __init__(self, limits: Limits = BEFORE_LOGIN) -> None:
         self.limits = limits
         self._buffer = b""
@@ -108,7 +127,8 @@ class CommandReader:
         self._synchronizing = False
         self._streamed = False  # the command has a message that is not collected
         self._streaming = False  # and that is the literal at work
-        self._state = self._command
+        # A function, not a bound method, which would tie the reader to itself.
+        self._state: Callable[[CommandReader], _Told] = CommandReader._command
 
     # -- for the session
 
@@ -125,7 +145,7 @@ class CommandReader:
 
     def next_event(self) -> Event | None:
         """The next thing the client said, None until more octets come."""
-        while (told := self._state()) is _AGAIN:
+        while (told := self._state(self)) is _AGAIN:
             pass
         return told
 
@@ -142,7 +162,8 @@ class CommandReader:
 
     def accept_literal(self) -> None:
         """Take the literal of the last ``NeedContinuation`` or ``Append``."""
-        self._state = self._stream if self._streaming else self._collect
+        take = CommandReader._stream if self._streaming else CommandReader._collect
+        self._state = take
 
     def refuse_literal(self) -> None:
         """Do not take it, or no more of it; the command's tag is answered with NO.
@@ -150,22 +171,22 @@ class CommandReader:
         Also right between two ``LiteralChunk``: the rest is swallowed, and neither
         ``AppendEnd`` nor ``BadCommand`` will come.
         """
-        if self._state == self._undecided and self._synchronizing:
+        if self._state is CommandReader._undecided and self._synchronizing:
             self._reset()
-        elif self._state in {self._undecided, self._stream}:
-            self._state = self._swallow_literal
-        elif self._state == self._append_end:
-            self._state = self._swallow_line
+        elif self._state in {CommandReader._undecided, CommandReader._stream}:
+            self._state = CommandReader._swallow_literal
+        elif self._state is CommandReader._append_end:
+            self._state = CommandReader._swallow_line
 
     def expect_response(self) -> None:
         """The next line answers a SASL challenge of the last command."""
         self._tag = self._last
-        self._state = self._response
+        self._state = CommandReader._response
 
     def expect_done(self) -> None:
         """The next line should be DONE, and end the last command."""
         self._tag = self._last
-        self._state = self._done
+        self._state = CommandReader._done
 
     # -- lines
 
@@ -193,7 +214,7 @@ class CommandReader:
             if self.pending <= size + 1:  # one for CR
                 return None
             begun = self._buffer[self._at : self._at + size]
-            self._state = self._swallow_line
+            self._state = CommandReader._swallow_line
         elif len(line) <= size:
             return None
         else:
@@ -208,7 +229,7 @@ class CommandReader:
         match = _ANNOUNCED(line, max(line.rfind(b"{"), 0))
         if match is not None and match[2]:
             self._wanted = int(match[1])
-            self._state = self._swallow_literal
+            self._state = CommandReader._swallow_literal
         else:
             self._reset()
 
@@ -217,7 +238,7 @@ class CommandReader:
         self._parts.clear()
         self._size = self._literals = 0
         self._streamed = self._streaming = False
-        self._state = self._command
+        self._state = CommandReader._command
 
     # -- states: each takes what it can from the buffer
 
@@ -275,9 +296,9 @@ class CommandReader:
         self._size += len(line) + 2 + size
         self._literals += 1
         if not synchronizing:
-            self._state = self._collect
+            self._state = CommandReader._collect
             return _AGAIN
-        self._state = self._undecided
+        self._state = CommandReader._undecided
         return NeedContinuation(self._tag or b"*", size)
 
     def _begin(self, line: bytes) -> PermanentError | None:
@@ -330,7 +351,7 @@ class CommandReader:
                 error = refused
             else:
                 self._streaming = True
-                self._state = self._undecided
+                self._state = CommandReader._undecided
                 return command
         self._reset()
         self._end_of_bad(line)
@@ -341,18 +362,16 @@ class CommandReader:
 
     def _collect(self) -> _Told:
         """A literal that becomes part of its command."""
-        end = self._at + self._wanted
-        if len(self._buffer) < end:
+        if self.pending < self._wanted:
             return None
-        self._parts.append(self._buffer[self._at : end])
-        self._at = self._scanned = end
-        self._state = self._command
+        self._parts.append(self._take(self._wanted))
+        self._state = CommandReader._command
         return _AGAIN
 
     def _stream(self) -> _Told:
         """The message of APPEND."""
         if not self._wanted:
-            self._state = self._append_end
+            self._state = CommandReader._append_end
             return _AGAIN
         octets = self._take(self._wanted)
         if not octets:
@@ -408,7 +427,7 @@ class CommandReader:
         self._wanted -= len(octets)
         if self._wanted:
             return None
-        self._state = self._swallow_line
+        self._state = CommandReader._swallow_line
         return _AGAIN
 
     def _swallow_line(self) -> _Told:

@@ -194,7 +194,7 @@ def test_the_response_joins_its_values() -> None:
 
 kinds = st.sampled_from([b"", b"HEADER", b"TEXT"])
 field_names = st.lists(
-    st.text("abcXYZ-\"\\ (", min_size=1, max_size=6).map(str.encode), min_size=1,
+    st.text("aZ-\"\\ (", max_size=3).map(str.encode), min_size=1,
     max_size=4,
 )  # fmt: skip
 
