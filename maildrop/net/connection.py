@@ -380,6 +380,9 @@ async def _resumed(work: Coroutine[Any, Any, None], first: object) -> None:
     while True:
         try:
             result = await waiting
+        except GeneratorExit:
+            work.close()
+            raise
         except BaseException as error:
             step = _thrower(work, error)
         else:
