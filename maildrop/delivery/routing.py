@@ -44,7 +44,12 @@ class Directory(Protocol):
     """Who has an address."""
 
     def address(self, local: str, domain: str) -> Owner | None:
-        """The user with that address, None if nobody has it."""
+        """The user with that address, None if nobody has it.
+
+        Args:
+            local: The local part.
+            domain: One of our domains; empty for the hostname, and for a login name.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class Router:
     ) -> None:
         self._users = users
         names = [canonical_domain(name) for name in (*domains, hostname)]
+        self._mail_domains = frozenset(names[:-1])
         self._domains = frozenset(names)
         self._default = names[0]
         self._postmaster = postmaster
@@ -119,17 +125,19 @@ class Router:
         target = self._find(path.local, domain)
         if target is None and path.local.lower() == "postmaster" and self._postmaster:
             local, _, there = self._postmaster.partition("@")
-            target = self._find(local, canonical_domain(there) or domain)
+            target = self._find(local, canonical_domain(there))
         if target is None:
             raise NoSuchUser(f"nobody is called {path}")
         return Recipient(path if path.domain else Path(path.local, domain), (target,))
 
     def _find(self, local: str, domain: str) -> Target | None:
+        if domain not in self._mail_domains:
+            domain = ""  # our hostname or no domain: any user of ours
         user = self._users.address(local, domain)
         if user is not None:
             return Target(user.account)
         name, detail = split_detail(local, self._separators)
-        if not detail:
+        if name == local:
             return None
         user = self._users.address(name, domain)
-        return Target(user.account, detail) if user is not None else None
+        return Target(user.account, detail or INBOX) if user is not None else None
