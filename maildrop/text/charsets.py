@@ -13,11 +13,13 @@ A name that nobody knows: UTF-8 if the octets are that, else windows-1252, which
 such mail mostly was, with U+FFFD for what even that has no letter for.
 
 Security: only codecs from octets to text are used; a charset called "zip" or "rot13" is
-unknown.
+unknown.  Names that Python does not list are never looked up: it would search the disk
+for each, and remember each for good.
 """
 
 import codecs
 import functools
+from encodings.aliases import aliases
 from typing import Final
 
 #: Longest charset name that is looked up, in octets.
@@ -61,6 +63,7 @@ _ALIASES: Final[dict[str, str]] = {
     "big5": "cp950",
     "x-big5": "cp950",
     "cn-big5": "cp950",
+    "chinesebig5": "cp950",
     "big5-hkscs": "big5hkscs",
     "ks-c-5601": "cp949",
     "ks-c-5601-1987": "cp949",
@@ -86,16 +89,28 @@ _ALIASES: Final[dict[str, str]] = {
     "x-mac-ce": "mac_latin2",
     "x-user-defined": "cp1252",
     "x-unknown": "utf-8",
+    "none": "utf-8",
     "unknown": "utf-8",
     "unknown-8bit": "utf-8",
     "default": "utf-8",
     "default-charset": "utf-8",
 }
 
-#: Codecs that are no charsets of mail although they give text.
+#: Codecs without an alias in Python.
+_UNLISTED: Final = (
+    "cp720 cp737 cp856 cp874 cp875 cp1006 koi8_r koi8_t koi8_u mac_arabic mac_croatian "
+    "mac_farsi mac_romanian utf_8_sig"
+)
+
+#: Names of Python's codecs, as ``codecs.lookup`` spells them out.
+_KNOWN: Final = (
+    frozenset(aliases) | frozenset(aliases.values()) | {*_UNLISTED.split()}
+) - {"ansi", "dbcs", "mbcs", "oem"}
+
+#: Codecs that are no charsets of mail although they give text, and those that do not.
 _NO_CHARSETS: Final = frozenset(
-    {"idna", "punycode", "mbcs", "oem", "raw-unicode-escape", "unicode-escape"}
-    | {"raw_unicode_escape", "unicode_escape", "undefined"}
+    {"base64", "bz2", "hex", "quopri", "rot-13", "uu", "zlib", "punycode", "idna"}
+    | {"unicode_escape", "unicode-escape", "raw_unicode_escape", "raw-unicode-escape"}
 )
 
 
@@ -114,21 +129,10 @@ def codec_name(charset: str) -> str | None:
     if not name.isascii() or not name.isprintable():
         return None
     for candidate in (name, name.removeprefix("x-"), name.replace("windows-", "cp")):
-        try:
-            found = codecs.lookup(candidate)
-        except (LookupError, ValueError):
-            continue
-        if found.name in _NO_CHARSETS or not _gives_text(found):
-            return None
-        return found.name
+        if candidate.replace("-", "_") in _KNOWN:
+            found = codecs.lookup(candidate).name
+            return None if found in _NO_CHARSETS else found
     return None
-
-
-def _gives_text(codec: codecs.CodecInfo) -> bool:
-    try:
-        return isinstance(codec.decode(b"", "replace")[0], str)
-    except (ValueError, TypeError, ArithmeticError, EOFError):
-        return False
 
 
 def supported(charset: str) -> bool:

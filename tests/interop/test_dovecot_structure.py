@@ -1,8 +1,8 @@
 """ENVELOPE, BODY, BODYSTRUCTURE and header fields of the corpus, as Dovecot has them.
 
 A Dovecot of one's own runs in a private directory, on loopback, on a port that the
-kernel chose.  It shows a message that says "text/plain; charset=US-ASCII" as written when
-it reads the message, and in lower case when it answers from its cache: each item is
+kernel chose.  It shows a message that says "text/plain; charset=US-ASCII" as written if
+it reads the message, and in lower case if it answers from its cache: each item is
 asked of a folder of its own, which nobody has read before.
 
 In this file:
