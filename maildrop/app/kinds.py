@@ -293,6 +293,21 @@ def choice(*words: str) -> Kind:
     return Kind(" | ".join(f'"{word}"' for word in words), read)
 
 
+def words(*known: str) -> Kind:
+    """A list of some words, at least one, each once."""
+
+    def read(value: object, directory: str) -> tuple[str, ...]:
+        found = _texts(value, directory)
+        for word in found:
+            if word not in known:
+                raise Unfit(f'"{word}" is not known', nearest(word, known))
+        if not found or len(set(found)) < len(found):
+            raise Unfit("must name each once, and at least one")
+        return found
+
+    return Kind("a list of " + ", ".join(f'"{word}"' for word in known), read)
+
+
 def nearest(text: str, words: Sequence[str]) -> str:
     """A proposal for a misspelt word: the closest, or all of them."""
     close = difflib.get_close_matches(text.lower(), words, 1, 0.6)

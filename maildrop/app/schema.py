@@ -125,6 +125,14 @@ class Mail:
             "is delivered to user.",
         ),
     )
+    locks: tuple[str, ...] = field(
+        default=("fcntl", "dotlock"),
+        metadata=_key(
+            kinds.words("fcntl", "flock", "dotlock"),
+            "How an mbox is locked against other programs, in this order; they must "
+            "all do the same.",
+        ),
+    )
     special_use: SpecialUse = field(default_factory=SpecialUse)
 
 

@@ -106,7 +106,7 @@ class Maildrop(MultiService):
         self._observer = observer
         self._temporary = temporary
         self.ports: list[IListeningPort] = []
-        self.control = Control(self._process())
+        self.control: Control
 
     def _process(self) -> Process:
         """What the control socket tells about."""
@@ -159,8 +159,8 @@ class Maildrop(MultiService):
         wiring = self._wiring
         allow_descriptors()
         wiring.rights.settle()
-        wiring.hashing.start()
-        wiring.storing.start()
+        wiring.start()
+        self.control = Control(self._process())  # now that our pid is final
         MultiService.startService(self)
         self.ports = open_all(
             self._reactor,
@@ -256,9 +256,7 @@ class Maildrop(MultiService):
             await wiring.post.close()
         except MaildropError:
             self._log.failure("mailboxes could not all be closed")
-        wiring.watcher.close()
-        wiring.hashing.stop()
-        wiring.storing.stop()
+        wiring.stop()
         wiring.rights.unsettle()
         if self._temporary is not None:
             self._temporary.cleanup()

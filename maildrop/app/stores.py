@@ -3,17 +3,27 @@
 In this file:
     Stores    opens the store of an account
 
-Locations: ``mailbox.account.Account.location``.
+Locations, variables filled in (``mailbox.account.Account.location``):
+
+    maildir:PATH            a Maildir with Maildir++ folders
+    mbox:INBOX[:FOLDERS]    an mbox, and a directory of others; ``mail`` in the home
+                            unless it is named
+    memory:                 gone at the end
+
+Control files of an mbox lie in ``mailboxes/USER`` below the state directory.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from maildrop.app.privileges import Rights, make_directory
-from maildrop.durable import Disk
 from maildrop.errors import ConfigurationError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.remembered import Remembered
+from maildrop.storage.mbox.locks import METHODS
+from maildrop.storage.mbox.store import MboxStore
 from maildrop.storage.memory.store import MemoryStores
 
 
@@ -21,37 +31,59 @@ class Stores:
     """Opens the stores of accounts.
 
     Args:
-        disk: The disk.
         state: Directory of control files that do not lie beside the mail.
         homes: Directory of the homes that we make ourselves.
         rights: To make them with.
-        now: Seconds since 1970 UTC.
+        locks: How mbox files are locked.
+        host: The machine and this process.
     """
 
     def __init__(
         self,
-        disk: Disk,
         state: str,
         homes: str,
         rights: Rights,
-        now: Callable[[], float],
+        locks: Sequence[str] = METHODS,
+        host: Host | None = None,
     ) -> None:
-        self._disk = disk
-        self._state = state
-        self._homes = homes
+        self._control = os.path.join(state, "mailboxes")
+        self._homes = homes + os.sep
         self._rights = rights
-        self._memory = MemoryStores(now)
+        self._locks = tuple(locks)
+        self._host = host
+        self._remembered = Remembered()
+        self._memory: MemoryStores | None = None
 
     def __call__(self, account: Account) -> Store:
-        """The store of an account; called with its rights."""
-        kind, _, _paths = account.location.partition(":")
+        """The store of an account; called with its rights.
+
+        Raises:
+            ConfigurationError: Its location names none.
+        """
+        host = self._host
+        if host is None:  # not before we have our own process number
+            host = self._host = Host.here()
+        kind, _, paths = account.location.partition(":")
         self._make_home(account)
         if kind == "memory":
+            if self._memory is None:
+                self._memory = MemoryStores(host.clock)
             return self._memory(account)
+        if kind == "mbox" and paths:
+            return self._mbox(account, paths, host)
         raise ConfigurationError(f"{account.name}: no store for {account.location}")
+
+    def _mbox(self, account: Account, paths: str, host: Host) -> Store:
+        inbox, _, folders = paths.partition(":")
+        if not folders:
+            if not account.home:
+                raise ConfigurationError(f"{account.name}: no home for other mailboxes")
+            folders = os.path.join(account.home, "mail")
+        control = os.path.join(self._control, account.name)
+        make_directory(control, self._rights, account=account)
+        return MboxStore(inbox, folders, control, host, self._remembered, self._locks)
 
     def _make_home(self, account: Account) -> None:
         """Make a home of our own making; any other is the administrator's."""
-        above = self._homes + os.sep
-        if account.home.startswith(above) and not os.path.isdir(account.home):
+        if account.home.startswith(self._homes) and not os.path.isdir(account.home):
             make_directory(account.home, self._rights, account=account)

@@ -144,8 +144,11 @@ class DiskWatcher:
         self._timer: IDelayedCall | None = None
         self._round: list[_Watch] = []
         self._full = False
-        if inotify is not None:
-            reactor.addReader(self)
+
+    def start(self) -> None:
+        """Begin to read inotify; the process forks no more."""
+        if self._inotify is not None:
+            self._reactor.addReader(self)
 
     # -- mailbox.gate.Watcher
 

@@ -107,6 +107,18 @@ class Wiring:
     storing: Pool
     factory: Callable[[Listener], IProtocolFactory]
 
+    def start(self) -> None:
+        """Start threads and watches; the process forks no more."""
+        self.hashing.start()
+        self.storing.start()
+        self.watcher.start()
+
+    def stop(self) -> None:
+        """End threads and watches; waits for the threads at work."""
+        self.watcher.close()
+        self.hashing.stop()
+        self.storing.stop()
+
 
 def control_listener(configuration: Configuration) -> Listener:
     """The control socket: for root and the account we work as."""
@@ -161,7 +173,7 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     users = open_users(configuration, reactor, storing, rights.as_root)
     watcher = DiskWatcher(reactor, rights.as_root, inotify=Inotify())
     homes = configuration.users.home.partition("%")[0].rstrip("/")
-    stores = Stores(disk, state, homes, rights, reactor.seconds)
+    stores = Stores(state, homes, rights, configuration.mail.locks)
     post = Post(stores, storing, rights.as_owner, watcher)
     sessions = Sessions()
     parts = _Parts(

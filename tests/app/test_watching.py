@@ -38,6 +38,7 @@ def reactor() -> Reactor:
 @pytest.fixture
 def watcher(reactor: Reactor) -> Iterator[DiskWatcher]:
     made = DiskWatcher(reactor, contextlib.nullcontext, inotify=Inotify())
+    made.start()
     yield made
     made.close()
     assert reactor.getDelayedCalls() == []
