@@ -5,6 +5,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import ILogObserver, globalLogPublisher
+from zope.interface import provider
 
 from maildrop.errors import ConfigurationError
 from maildrop.tls import Certificates, self_signed
@@ -34,7 +36,8 @@ def logged() -> Iterator[list[str]]:
     """What was logged, formatted."""
     seen: list[str] = []
 
-    def observe(event: dict[str, object]) -> None:
+    @provider(ILogObserver)
+    def observe(event: dict[str, Any]) -> None:
         if event.get("log_namespace") == "maildrop.tls.Certificates":
             seen.append(str(event["log_format"]).format(**event))
 

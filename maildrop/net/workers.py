@@ -83,11 +83,13 @@ class Worker:
     Attributes:
         state: Where it is in its life.
         since: When it was started.
+        heir: Whether it was started by a reload, to take the place of another.
     """
 
-    def __init__(self, since: float) -> None:
+    def __init__(self, since: float, *, heir: bool = False) -> None:
         self.state = State.STARTING
         self.since = since
+        self.heir = heir
         self.process: Process
         self._up: list[Deferred[None]] = []
         self._gone: list[Deferred[None]] = []
@@ -197,19 +199,20 @@ class Workers:
             self._reloading = False
 
     async def _succeed(self, old: Worker) -> None:
-        new = self._begin()
+        new = self._begin(heir=True)
         limit = self._clock.callLater(self._up_within, new.process.kill)
         try:
             await new.when_up()
         finally:
             if limit.active():
                 limit.cancel()
-        if old.state is State.SERVING:
-            old.state = State.DRAINING
-            try:
-                await old.process.ask({"command": "drain"})
-            except WorkerFailed:
-                old.process.terminate()
+        # One that ended meanwhile was replaced by itself; then the heir is too many.
+        leaving = old if old.state is State.SERVING else new
+        leaving.state = State.DRAINING
+        try:
+            await leaving.process.ask({"command": "drain"})
+        except WorkerFailed:
+            leaving.process.terminate()
 
     async def stop(self) -> None:
         """End all of them and wait until they are gone."""
@@ -233,8 +236,8 @@ class Workers:
 
     # -- lives
 
-    def _begin(self) -> Worker:
-        worker = Worker(self._clock.seconds())
+    def _begin(self, *, heir: bool = False) -> Worker:
+        worker = Worker(self._clock.seconds(), heir=heir)
         worker.process = self._launch(worker.up, lambda why: self._ended(worker, why))
         self._workers.append(worker)
         return worker
@@ -249,7 +252,7 @@ class Workers:
         self._log.error(
             "worker {reason} after {lasted} s", reason=reason, lasted=lasted
         )
-        if before is State.STARTING and self._reloading:
+        if before is State.STARTING and worker.heir:
             return  # the old one stays in its place
         if lasted >= SETTLED:
             self._delay = 0.0

@@ -3,14 +3,16 @@
 import gc
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import ILogObserver, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import provider
 
 from maildrop.net.connection import Limits
 from tests.net.talker import Talker
@@ -54,7 +56,8 @@ def failures() -> Iterator[list[str]]:
     """What was logged as critical."""
     seen: list[str] = []
 
-    def observe(event: dict[str, object]) -> None:
+    @provider(ILogObserver)
+    def observe(event: dict[str, Any]) -> None:
         if event.get("log_level") is LogLevel.critical:
             seen.append(str(event["log_failure"]))
 
