@@ -194,9 +194,8 @@ def test_the_response_joins_its_values() -> None:
 
 kinds = st.sampled_from([b"", b"HEADER", b"TEXT"])
 field_names = st.lists(
-    st.text("aZ-\"\\ (", max_size=3).map(str.encode), min_size=1,
-    max_size=4,
-)  # fmt: skip
+    st.text('aZ-"\\ (', max_size=3).map(str.encode), min_size=1, max_size=4
+)
 
 
 @st.composite

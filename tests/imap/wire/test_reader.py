@@ -213,6 +213,16 @@ def test_a_line_without_end_is_refused_at_once_and_not_kept() -> None:
     assert reader.pending < 100
 
 
+def test_a_client_that_has_not_logged_in_is_held_shorter() -> None:
+    reader = CommandReader()
+    line = b"a NOOP" + b" " * 10_000 + b"\r\n"
+    reader.receive_data(line)
+    assert isinstance(reader.next_event(), BadCommand)
+    reader.limits = Limits()
+    reader.receive_data(line)
+    assert reader.next_event() == Noop(b"a")
+
+
 def test_other_limits_hold_from_the_next_command_on() -> None:
     reader = CommandReader(TIGHT)
     line = b"a NOOP" + b" " * 50 + b"\r\n"
