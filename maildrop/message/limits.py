@@ -31,7 +31,7 @@ class Limits:
 
     depth: int = 100
     parts: int = 10_000
-    header_octets: int = 1 << 20
+    header_octets: int = 1 << 18
     fields: int = 10_000
     addresses: int = 10_000
     parameters: int = 1_000

@@ -25,6 +25,14 @@ _ATEXT: Final = rb"A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-"
 _ATOM: Final = re.compile(rb"[" + _ATEXT + rb"]++").match
 _DOTTED: Final = re.compile(rb"[." + _ATEXT + rb"]*+").match
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+^_`{|}~.\x80-\xff-]*+").match
+#: RFC 5322 section 4.4, obs-local-part of atoms, with the "@" behind it.
+_OBS_LOCAL: Final = re.compile(
+    rb"["
+    + _ATEXT
+    + rb"]++(?:[ \t\r\n]*+\.[ \t\r\n]*+["
+    + _ATEXT
+    + rb"]++)*+[ \t\r\n]*+@"
+).match
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+").match
 _IN_COMMENT: Final = re.compile(rb"\\[^\r\n\0]|[()]").finditer
 _IN_STRING: Final = re.compile(rb'\\[^\r\n\0]|["\n\0]').finditer
@@ -164,6 +172,10 @@ class Reader:
 
     def local_dots(self) -> tuple[Ahead, bytes]:
         """An unquoted ``local-part``, with dots wherever people put them."""
+        found = _OBS_LOCAL(self.data, self.pos)
+        if found:
+            self.pos = found.end() - 1
+            return MORE, b"".join(found[0][:-1].split())
         words = []
         ahead = BROKEN
         while True:
