@@ -74,7 +74,7 @@ class Mailbox:
     @property
     def read_only(self) -> bool:
         """Whether the account may not change it."""
-        return self.stored.read_only
+        return self._gate.as_owner(lambda: self.stored.read_only)
 
     # -- sessions
 
@@ -284,7 +284,7 @@ class Mailbox:
         """
         self._listeners.append(changed)
         if self._end_watch is None:
-            paths = list(self.stored.watched_paths())
+            paths = self._gate.as_owner(lambda: list(self.stored.watched_paths()))
             self._end_watch = self._watcher.watch(paths, self._look)
         return lambda: self._unlisten(changed)
 
