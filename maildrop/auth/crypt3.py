@@ -93,6 +93,8 @@ def _load() -> Callable[[bytes, bytes, object, int], bytes | None] | None:
 
 
 _crypt_rn: Final = _load()
+#: Whether the system has a libcrypt.
+HAS_LIBCRYPT: Final = _crypt_rn is not None
 
 
 def known(stored: str) -> bool:
