@@ -158,6 +158,7 @@ class RootRights:
         self._kernel = kernel
         self._root = Identity(0, 0)
         self._thread = threading.local()
+        self._thread.identity = self._root  # until ``settle``
         self._proven: set[Identity] = set()
         self._identities: dict[tuple[int | None, int | None, str], Identity] = {}
 

@@ -240,27 +240,40 @@ class Maildrop(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        wiring = self._wiring
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        for port in self.ports:
-            await _done(port.stopListening())
-        if not self.ports:
-            close_all(self._bound)
-        for session in wiring.sessions:
+        for step in (
+            self._close_ports,
+            self._end_sessions,
+            self._wiring.post.close,
+            self._end_threads,
+        ):
+            try:  # whatever goes wrong, the next step is due
+                await step()
+            except Exception:
+                self._log.failure("not stopped in order")
+        self._log.info("maildrop has ended")
+
+    async def _close_ports(self) -> None:
+        with self._wiring.rights.as_root():  # sockets lie in others' directories
+            for port in self.ports:
+                port.stopListening()
+            if not self.ports:
+                close_all(self._bound)
+
+    async def _end_sessions(self) -> None:
+        sessions = self._wiring.sessions
+        for session in sessions:
             session.kick()
-        ended = wiring.sessions.when_empty()
+        ended = sessions.when_empty()
         ended.addTimeout(GRACE, self._reactor, onTimeoutCancel=_give_up_waiting)
         await ended
-        await _done(MultiService.stopService(self))
-        try:
-            await wiring.post.close()
-        except MaildropError:
-            self._log.failure("mailboxes could not all be closed")
-        wiring.stop()
-        wiring.rights.unsettle()
+
+    async def _end_threads(self) -> None:
+        MultiService.stopService(self)
+        self._wiring.stop()
+        self._wiring.rights.unsettle()
         if self._temporary is not None:
             self._temporary.cleanup()
-        self._log.info("maildrop has ended")
 
 
 def _give_up_waiting(_result: object, _seconds: float) -> None:
@@ -272,12 +285,6 @@ def allow_descriptors() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-async def _done(ending: object) -> None:
-    """Wait for what may be a Deferred."""
-    if isinstance(ending, Deferred):
-        await ending
 
 
 def shown(address: Any) -> str:  # noqa: ANN401 (IPv4Address, IPv6Address, UNIXAddress)
