@@ -154,7 +154,7 @@ class Agent:
             "{id}: delivered to {recipient}: {user} {folder} uid {uid}",
             id=envelope.trace.id,
             recipient=str(recipient.path),
-            user=recipient.targets[0].account.name,
+            user=",".join(target.account.name for target in recipient.targets),
             folder=outcome.folder,
             uid=outcome.uid,
         )
@@ -200,14 +200,11 @@ class _Delivery:
         keys = []
         try:
             for recipient in recipients:
-                for target in recipient.targets:
-                    mailbox = await self._open(target)
-                    opened.append(mailbox)
-                    key = target.account.name, mailbox.name
-                    if key not in self._done and key not in copies:
-                        message = NewMessage(self._content, self._head(recipient))
-                        copies[key] = _Copy(mailbox, message)
-                keys.append(key)
+                its = [
+                    await self._copy(recipient, target, opened, copies)
+                    for target in recipient.targets
+                ]
+                keys.append(its[0])
             if len(copies) == 1:
                 for copy in copies.values():
                     [copy.uid] = await copy.mailbox.append([copy.message])
@@ -219,6 +216,22 @@ class _Delivery:
         for key, copy in copies.items():
             self._done[key] = Outcome(None, key[1], copy.uid)
         return [self._done[key] for key in keys]
+
+    async def _copy(
+        self,
+        recipient: Recipient,
+        target: Target,
+        opened: list[Mailbox],
+        copies: dict[tuple[str, str], _Copy],
+    ) -> tuple[str, str]:
+        """Open a mailbox, and see that it gets one copy and no more."""
+        mailbox = await self._open(target)
+        opened.append(mailbox)
+        key = target.account.name, mailbox.name
+        if key not in self._done and key not in copies:
+            message = NewMessage(self._content, self._head(recipient))
+            copies[key] = _Copy(mailbox, message)
+        return key
 
     def _head(self, recipient: Recipient) -> bytes:
         envelope, path = self._envelope, recipient.path
