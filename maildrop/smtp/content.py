@@ -89,6 +89,14 @@ async def _decide(
         session.note_refusal("message", str(transaction.failure))
         return _all(transaction, transaction.failure)
     content = begin(session, transaction)
+    _log.info(
+        "{id}: {octets} octets from <{sender}> by {peer} {user}",
+        id=transaction.id,
+        octets=content.size,
+        sender=transaction.sender or "",
+        peer=session.link.peer,
+        user=session.live.user,
+    )
     if session.examination is not None:
         verdict = await session.examination.content(transaction.id, content)
         if verdict.action is Action.REFUSE:
@@ -167,6 +175,5 @@ def _answer(
             for outcome in outcomes
             if outcome.error is not None
         ]
-        refusals.sort(key=lambda refusal: not refusal.temporary)
         replies = [bytes(refusals[0]) if refusals else stored]
     session.reply(b"".join(replies))

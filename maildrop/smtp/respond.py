@@ -13,12 +13,9 @@ itself, but what the class of the error tells.
 from typing import Final, NamedTuple
 
 from maildrop.errors import (
-    AccessDenied,
     AccountDisabled,
     AuthenticationFailed,
-    LimitExceeded,
     MailboxInUse,
-    MailboxNotFound,
     MaildropError,
     MailLoop,
     MessageTooLarge,
@@ -34,7 +31,7 @@ from maildrop.errors import (
 from maildrop.sasl.exchange import Cancelled
 from maildrop.sasl.mechanisms import UnknownMechanism
 from maildrop.smtp.service import Service
-from maildrop.smtp.wire.parameters import UnknownParameter
+from maildrop.smtp.wire.parameters import BadParameter, UnknownParameter
 from maildrop.smtp.wire.path import Utf8NotAllowed
 from maildrop.smtp.wire.reply import reply
 
@@ -55,8 +52,6 @@ class Refusal(NamedTuple):
         return reply(self.code, self.text, self.enhanced)
 
 
-_MAILBOX_UNUSABLE: Final = Refusal(451, "4.3.5", "The mailbox cannot be used now")
-
 #: The class of an error, or the next class above it that stands here, decides.
 _REFUSALS: Final[dict[type[BaseException], Refusal]] = {
     NoSuchUser: Refusal(550, "5.1.1", "No such user here"),
@@ -66,15 +61,15 @@ _REFUSALS: Final[dict[type[BaseException], Refusal]] = {
     OverQuota: Refusal(552, "5.2.2", "The mailbox is full"),
     NoSpace: Refusal(452, "4.3.1", "No space left, try again later"),
     MailboxInUse: Refusal(450, "4.2.0", "The mailbox is busy, try again later"),
-    MailboxNotFound: _MAILBOX_UNUSABLE,
-    AccessDenied: _MAILBOX_UNUSABLE,
     StorageFailure: Refusal(451, "4.3.0", "Storage failed, try again later"),
     TemporaryError: Refusal(451, "4.3.0", "Something failed here, try again later"),
-    PermanentError: Refusal(554, "5.3.0", "The message cannot be taken"),
+    # What else is permanent an administrator has to mend (permissions, a location that
+    # is wrong): the sender keeps the mail meanwhile.
+    PermanentError: Refusal(451, "4.3.5", "The mailbox cannot be used now"),
+    BadParameter: Refusal(501, "5.5.4", "A parameter is malformed"),
     UnknownParameter: Refusal(555, "5.5.4", "That parameter is not known here"),
     Utf8NotAllowed: Refusal(553, "5.6.7", "A UTF-8 address needs SMTPUTF8"),
     ProtocolSyntaxError: Refusal(501, "5.5.4", "The argument is malformed"),
-    LimitExceeded: Refusal(500, "5.5.6", "The line is too long"),
     AuthenticationFailed: Refusal(535, "5.7.8", "Wrong name or password"),
     AccountDisabled: Refusal(525, "5.7.13", "The account may not do that"),
     UnknownMechanism: Refusal(504, "5.5.4", "That mechanism is not offered"),
@@ -108,6 +103,8 @@ NO_RECIPIENT: Final = reply(503, "RCPT comes first: nobody was accepted yet", "5
 NOT_OFFERED: Final = reply(502, "That command is not offered here", "5.5.1")
 NO_REPORTS: Final = reply(555, "Delivery reports are not offered here", "5.5.4")
 NO_ARGUMENT: Final = reply(501, "That command has no argument", "5.5.4")
+#: RFC 4954 section 6.
+AUTH_TOO_LONG: Final = reply(500, "The line is too long", "5.5.6")
 TOO_LONG: Final = reply(500, "The line is too long", "5.5.2")
 BAD_LINE_END: Final = reply(
     500, "A line ends in CRLF and holds no CR, LF, NUL", "5.5.2"

@@ -1,10 +1,14 @@
 """AUTH: the client logs in."""
 
-from maildrop.errors import MaildropError, TemporaryError
+from twisted.logger import Logger
+
+from maildrop.errors import LimitExceeded, MaildropError, TemporaryError
 from maildrop.sasl.dialogue import Dialogue, initial_response
 from maildrop.smtp import respond
 from maildrop.smtp.session import Authenticator, Session
 from maildrop.smtp.wire.reply import reply
+
+_log = Logger()
 
 _ALREADY = reply(503, "You are logged in already", "5.5.1")
 _ENCRYPT_FIRST = reply(538, "Passwords only after STARTTLS", "5.7.11")
@@ -78,6 +82,11 @@ async def _go_on(session: Session, authenticator: Authenticator) -> None:
         _refuse(session, error)
         return
     session.live.user = session.account.name
+    _log.info(
+        "{user} logged in from {peer}",
+        user=session.account.name,
+        peer=session.link.peer,
+    )
     session.reply(_WELCOME)
 
 
@@ -86,5 +95,7 @@ def _refuse(session: Session, error: MaildropError) -> None:
     session.note_refusal("login", type(error).__name__)
     if isinstance(error, TemporaryError):
         session.reply(_NOT_JUDGED)
+    elif isinstance(error, LimitExceeded):
+        session.error(respond.AUTH_TOO_LONG)
     else:
         session.error(bytes(respond.refusal(error, session.site.service)))

@@ -15,7 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from maildrop.errors import ProtocolSyntaxError
-from maildrop.smtp.wire.parameters import UnknownParameter, parameters, xtext
+from maildrop.smtp.wire.parameters import (
+    BadParameter,
+    UnknownParameter,
+    parameters,
+    xtext,
+)
 from maildrop.smtp.wire.path import Path, Utf8NotAllowed, reverse_path
 
 _FROM: Final = re.compile(rb"[Ff][Rr][Oo][Mm]: *")
@@ -49,39 +54,39 @@ class Mail:
 
 def _size(command: Mail, value: bytes | None) -> Mail:
     if value is None or not _SIZE.fullmatch(value):
-        raise ProtocolSyntaxError("SIZE wants a number")
+        raise BadParameter("SIZE wants a number")
     return replace(command, size=int(value))
 
 
 def _body(command: Mail, value: bytes | None) -> Mail:
     body = (value or b"").upper()
     if body not in {b"7BIT", b"8BITMIME"}:
-        raise ProtocolSyntaxError("BODY wants 7BIT or 8BITMIME")
+        raise BadParameter("BODY wants 7BIT or 8BITMIME")
     return replace(command, body=body)
 
 
 def _smtputf8(command: Mail, value: bytes | None) -> Mail:
     if value is not None:
-        raise ProtocolSyntaxError("SMTPUTF8 has no value")
+        raise BadParameter("SMTPUTF8 has no value")
     return replace(command, smtputf8=True)
 
 
 def _auth(command: Mail, value: bytes | None) -> Mail:
     if value is None:
-        raise ProtocolSyntaxError("AUTH wants an address or <>")
+        raise BadParameter("AUTH wants an address or <>")
     return replace(command, submitter=b"" if value == b"<>" else xtext(value))
 
 
 def _ret(command: Mail, value: bytes | None) -> Mail:
     ret = (value or b"").upper()
     if ret not in {b"FULL", b"HDRS"}:
-        raise ProtocolSyntaxError("RET wants FULL or HDRS")
+        raise BadParameter("RET wants FULL or HDRS")
     return replace(command, ret=ret)
 
 
 def _envid(command: Mail, value: bytes | None) -> Mail:
     if not value or len(value) > _ENVID_MAX:
-        raise ProtocolSyntaxError("ENVID wants up to 100 octets")
+        raise BadParameter("ENVID wants up to 100 octets")
     return replace(command, envelope_id=xtext(value))
 
 
@@ -100,6 +105,7 @@ def mail(argument: bytes) -> Mail:
 
     Raises:
         Utf8NotAllowed: A UTF-8 address without SMTPUTF8.
+        BadParameter: A parameter is malformed, or given twice.
         UnknownParameter: A keyword that MAIL does not have.
         ProtocolSyntaxError: Anything else that the grammar does not allow.
     """

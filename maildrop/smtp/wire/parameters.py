@@ -3,6 +3,7 @@ r"""Parameters of MAIL and RCPT: ``SIZE=1000 BODY=8BITMIME``.
 In this file:
     parameters    the pairs of a command, not yet understood
     xtext         a value in the encoding of RFC 3461 section 4
+    BadParameter        a parameter that is malformed
     UnknownParameter    a keyword that the command does not have
 
 Grammar: RFC 5321 section 4.1.2:
@@ -24,6 +25,10 @@ _XTEXT: Final = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _HEXCHAR: Final = re.compile(rb"\+([0-9A-F]{2})")
 
 
+class BadParameter(ProtocolSyntaxError):
+    """A parameter that its grammar does not allow (501)."""
+
+
 class UnknownParameter(ProtocolSyntaxError):
     """A keyword that this command does not have (RFC 5321 section 4.1.1.11: 555)."""
 
@@ -32,16 +37,16 @@ def parameters(octets: bytes) -> dict[bytes, bytes | None]:
     """The pairs, keywords in upper case, None where there is no value.
 
     Raises:
-        ProtocolSyntaxError: A parameter is malformed, or given twice.
+        BadParameter: A parameter is malformed, or given twice.
     """
     found: dict[bytes, bytes | None] = {}
     for word in octets.split():
         match = _PARAMETER.fullmatch(word)
         if match is None:
-            raise ProtocolSyntaxError("malformed parameter")
+            raise BadParameter("malformed parameter")
         keyword = match.group("keyword").upper()
         if keyword in found:
-            raise ProtocolSyntaxError("parameter given twice")
+            raise BadParameter("parameter given twice")
         found[keyword] = match.group("value")
     return found
 
@@ -50,8 +55,8 @@ def xtext(octets: bytes) -> bytes:
     """Decode ``+2B`` and its kin.
 
     Raises:
-        ProtocolSyntaxError: It is not xtext.
+        BadParameter: It is not xtext.
     """
     if not _XTEXT.fullmatch(octets):
-        raise ProtocolSyntaxError("not xtext")
+        raise BadParameter("not xtext")
     return _HEXCHAR.sub(lambda hexchar: bytes([int(hexchar[1], 16)]), octets)

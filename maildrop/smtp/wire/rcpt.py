@@ -14,7 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from maildrop.errors import ProtocolSyntaxError
-from maildrop.smtp.wire.parameters import UnknownParameter, parameters, xtext
+from maildrop.smtp.wire.parameters import (
+    BadParameter,
+    UnknownParameter,
+    parameters,
+    xtext,
+)
 from maildrop.smtp.wire.path import Path, Utf8NotAllowed, forward_path
 
 _TO: Final = re.compile(rb"[Tt][Oo]: *")
@@ -40,14 +45,14 @@ class Rcpt:
 def _notify(command: Rcpt, value: bytes | None) -> Rcpt:
     asked = frozenset((value or b"").upper().split(b","))
     if asked != {b"NEVER"} and not asked <= {b"SUCCESS", b"FAILURE", b"DELAY"}:
-        raise ProtocolSyntaxError("NOTIFY wants NEVER, or SUCCESS, FAILURE, DELAY")
+        raise BadParameter("NOTIFY wants NEVER, or SUCCESS, FAILURE, DELAY")
     return replace(command, notify=asked)
 
 
 def _orcpt(command: Rcpt, value: bytes | None) -> Rcpt:
     found = _ORCPT.fullmatch(value or b"")
     if found is None:
-        raise ProtocolSyntaxError("ORCPT wants type;address")
+        raise BadParameter("ORCPT wants type;address")
     original = found.group("type"), xtext(found.group("address"))
     return replace(command, original=original)
 
@@ -67,6 +72,7 @@ def rcpt(argument: bytes, *, smtputf8: bool) -> Rcpt:
 
     Raises:
         Utf8NotAllowed: A UTF-8 address without SMTPUTF8.
+        BadParameter: A parameter is malformed, or given twice.
         UnknownParameter: A keyword that RCPT does not have.
         ProtocolSyntaxError: Anything else that the grammar does not allow.
     """
