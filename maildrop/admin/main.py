@@ -2,11 +2,13 @@
 
 In this file:
     maildrop    the group of all commands
+    COMMANDS    their names
     main        entry point of the console script
 
 Exit status: that of sysexits(3); see ``outcome``.
 """
 
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -14,9 +16,6 @@ from typing import Final
 import click
 
 from maildrop import __version__
-from maildrop.admin.completion import completion
-from maildrop.admin.config import config
-from maildrop.admin.kick import kick
 from maildrop.admin.outcome import (
     EX_CANTCREAT,
     EX_CONFIG,
@@ -27,11 +26,6 @@ from maildrop.admin.outcome import (
     Failed,
     Setting,
 )
-from maildrop.admin.reload import reload
-from maildrop.admin.status import status
-from maildrop.admin.stop import stop
-from maildrop.admin.user import user
-from maildrop.admin.who import who
 from maildrop.errors import (
     AccessDenied,
     ConfigurationError,
@@ -39,8 +33,37 @@ from maildrop.errors import (
     TemporaryError,
 )
 
+#: The commands; each is in the file of its name.
+COMMANDS: Final = (
+    "completion",
+    "config",
+    "demo",
+    "kick",
+    "reload",
+    "status",
+    "stop",
+    "user",
+    "who",
+)
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Commands whose files are loaded when wanted: some load all of Twisted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"maildrop.admin.{cmd_name}")
+        command = getattr(module, cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     "config_file",
@@ -54,10 +77,6 @@ from maildrop.errors import (
 def maildrop(context: click.Context, config_file: str | None) -> None:
     """Administer maildrop, the mail server (which runs as `twistd maildrop`)."""
     context.obj = Setting(config_file)
-
-
-for command in (completion, config, kick, reload, status, stop, user, who):
-    maildrop.add_command(command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -125,6 +125,16 @@ class Mail:
             "is delivered to user.",
         ),
     )
+    postmaster: str = field(
+        default="",
+        metadata=_key(
+            kinds.TEXT,
+            "The user who gets mail for postmaster (RFC 5321 section 4.5.1) where it "
+            "is neither a user nor an alias.",
+            shown="nobody",
+            example='"ann"',
+        ),
+    )
     locks: tuple[str, ...] = field(
         default=("fcntl", "dotlock"),
         metadata=_key(

@@ -119,12 +119,13 @@ class Maildrop(MultiService):
             sessions=wiring.sessions,
             counters=wiring.counters,
             memory=memory,
-            services=self._services,
+            services=self.served,
             reload=self._reload,
             stop=self._end,
         )
 
-    def _services(self) -> list[dict[str, str]]:
+    def served(self) -> list[dict[str, str]]:
+        """What is served: protocol, endpoint and TLS mode."""
         return [
             {
                 "protocol": one.listener.protocol,
@@ -184,7 +185,7 @@ class Maildrop(MultiService):
         )
         for problem in self._reading.problems:
             self._log.warn("{problem}", problem=str(problem))
-        for service in self._services():
+        for service in self.served():
             self._log.info(
                 "serving {protocol} tls={tls} on {endpoint}",
                 protocol=service["protocol"],

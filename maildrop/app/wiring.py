@@ -29,6 +29,7 @@ from maildrop.auth.throttle import Throttle
 from maildrop.auth.users import Users
 from maildrop.auth.verified import Verified
 from maildrop.delivery.agent import Agent
+from maildrop.delivery.aliases import Aliases
 from maildrop.delivery.routing import Router
 from maildrop.delivery.trace import TraceIds
 from maildrop.durable import Disk
@@ -186,6 +187,8 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
             users,
             configuration.mail.domains,
             configuration.hostname,
+            aliases=Aliases(configuration.delivery.aliases, reactor),
+            postmaster=configuration.mail.postmaster,
             separators=configuration.mail.separator,
         ),
         Agent(post),
