@@ -29,6 +29,7 @@ the header that are searched for trace fields.
 """
 
 import mmap
+import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -53,6 +54,7 @@ from maildrop.mailbox.interfaces import NewMessage
 from maildrop.mailbox.open_mailbox import Mailbox
 from maildrop.smtp.wire.path import Path
 
+_EMPTY_LINE: Final = re.compile(rb"(?:\A|\r?\n)\r?\n")
 _NO_FOLDER: Final = (MailboxNotFound, MailboxNotSelectable, MailboxNameInvalid)
 
 
@@ -82,9 +84,13 @@ class _Copy:
 
 
 def header_of(octets: bytes | mmap.mmap, most: int) -> bytes:
-    """The header of a message, cut after ``most`` octets."""
-    end = octets.find(b"\r\n\r\n", 0, most)
-    return octets[: end if end >= 0 else most]
+    """The header of a message, cut after ``most`` octets.
+
+    Lines that end in LF alone count too: clients send them, and most stores will show
+    them as lines.
+    """
+    end = _EMPTY_LINE.search(octets, 0, most)
+    return octets[: end.start() if end is not None else most]
 
 
 class Agent:

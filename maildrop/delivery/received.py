@@ -39,7 +39,7 @@ _DELIVERED_TO: Final = re.compile(
 
 #: What a message may begin with: a field (RFC 5322 section 2.2), the empty line after
 #: none, or the line that programs which read mbox files leave there.
-_BEGINS: Final = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|\r\n|>?From ")
+_BEGINS: Final = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|\r?\n|>?From ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,5 +285,7 @@ def test_mailboxes_are_left_when_the_message_is_stored(office: Office) -> None:
 
 def test_a_header_is_searched_up_to_a_limit() -> None:
     assert header_of(b"a: b\r\n\r\nbody", 100) == b"a: b"
+    assert header_of(b"a: b\nc: d\n\nbody\n\n", 100) == b"a: b\nc: d"
+    assert header_of(b"\r\nbody\r\n\r\n", 100) == b""
     assert header_of(b"no end", 100) == b"no end"
     assert header_of(b"a" * 200, 100) == b"a" * 100
