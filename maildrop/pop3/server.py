@@ -59,7 +59,8 @@ class Pop3Connection(ServerConnection[Event]):
     ) -> None:
         limits = Limits() if limits is None else limits
         settings = services.settings
-        super().__init__(services.clock, replace(limits, idle=settings.before_login))
+        super().__init__(services.clock, replace(limits, idle=settings.autologout))
+        self.allow_silence(settings.before_login)
         self._services = services
         self._reader = Reader(wire_limits)
         self.session = Session(self, services)
@@ -145,8 +146,7 @@ class Pop3Connection(ServerConnection[Event]):
 
     def logged_in(self, account: Account) -> None:
         """The session has an account from now on."""
-        settings = self._services.settings
-        self.limits = replace(self.limits, idle=settings.autologout)
+        self.allow_silence(None)
         self._registered.user = account.name
         self._registered.mailbox = "INBOX"
 

@@ -41,6 +41,9 @@ class Totals:
             WeakKeyDictionary()
         )
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def octets(self, table: MessageTable, sizes: "array[int]") -> int:
         """The sum of ``sizes``, which are those of ``table``."""
         now = sizes.tobytes()
