@@ -129,12 +129,18 @@ class Disk:
         source_fd: int | None = None,
         target_fd: int | None = None,
     ) -> None:
-        """Give a file a further name.
+        """Give a file a further name; a symbolic link is not followed.
 
         Raises:
             FileExistsError: The name is taken.
         """
-        os.link(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
+        os.link(
+            source,
+            target,
+            src_dir_fd=source_fd,
+            dst_dir_fd=target_fd,
+            follow_symlinks=False,
+        )
 
     def unlink(self, path: Path, dir_fd: int | None = None) -> None:
         """Remove a name."""
