@@ -1,1 +1,1 @@
-"""Ledger, cache and text: what stands beside the mail files."""
+"""Control files of a mailbox that is kept in files: ledger and cache."""

@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from maildrop.mailbox.flags import KEYWORDS_MAX
+from maildrop.mailbox.flags import ALL_SYSTEM, KEYWORDS_MAX
 from maildrop.storage.index.batch import Kind, changes, mod_seq_of
 from maildrop.storage.index.columns import I64, U32, U64, from_octets
 from maildrop.storage.index.damage import Damaged
@@ -266,6 +266,16 @@ def _boot(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> No
     table.boot = body
 
 
+def _marks(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> None:
+    del mod_seq, by
+    columns = _Body(body)
+    uids = columns.column(U32, 4)
+    for uid, mark in zip(uids, columns.single_octets(), strict=True):
+        row = table.row(uid)
+        if row is not None:
+            table.flags[row] = (table.flags[row] & ALL_SYSTEM) | (mark & ~ALL_SYSTEM)
+
+
 _HANDLERS: Final[dict[int, Callable[[IndexTable, bytes, int, object | None], None]]] = {
     Kind.APPEND: _append,
     Kind.FLAGS: _flags,
@@ -282,4 +292,5 @@ _HANDLERS: Final[dict[int, Callable[[IndexTable, bytes, int, object | None], Non
     Kind.UIDLS: _uidls,
     Kind.UID_NEXT: _uid_next,
     Kind.BOOT: _boot,
+    Kind.MARKS: _marks,
 }

@@ -26,6 +26,7 @@ Format of a payload (numbers little-endian):
     UIDLS           n(u32) uid(u32)*n *(text NUL)
     UID_NEXT        uid(u32)                ; at least
     BOOT            octets(16)              ; the machine's start
+    MARKS           n(u32) uid(u32)*n mark(u8)*n
 
 A kind that is not known is passed over, so that a later version may add some.
 """
@@ -62,6 +63,7 @@ class Kind(enum.IntEnum):
     UIDLS = 13
     UID_NEXT = 14
     BOOT = 15
+    MARKS = 16
 
 
 def _u32(numbers: Sequence[int]) -> bytes:
@@ -231,6 +233,15 @@ class Batch:
         """UIDs below this one are used up."""
         self._add(Kind.UID_NEXT, _COUNT.pack(uid))
         self.assigns = True
+
+    def mark(self, uids: Sequence[int], marks: bytes) -> None:
+        """Put the storage format's own bits of the flags; no client hears of it.
+
+        Args:
+            uids: Ascending.
+            marks: Bits above ``flags.ALL_SYSTEM`` for each.
+        """
+        self._add(Kind.MARKS, _COUNT.pack(len(uids)) + _u32(uids) + marks)
 
     def boot(self, boot: bytes) -> None:
         """The machine was started anew since the last change."""

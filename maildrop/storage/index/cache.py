@@ -36,7 +36,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from maildrop.durable import Disk, translated
-from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.window import Window
@@ -194,6 +193,15 @@ class Cache:
             for k in range(min(count, self._keys_max))
         ]
 
+    def records(self, rows: Sequence[int]) -> list[dict[bytes, bytes]]:
+        """All pieces of rows, by key; to be kept with copies of the messages."""
+        window = self._readable()
+        if window is None:
+            return [{} for _ in rows]
+        keys = self._ledger.table.cache_keys
+        pieces = [self._record(window, row) for row in rows]
+        return [dict(zip(keys, some, strict=False)) for some in pieces]
+
     # -- writing (the ledger's lock is held)
 
     def append(
@@ -227,9 +235,9 @@ class Cache:
             if len(table.cache_keys) >= self._keys_max:
                 return
             number = len(table.cache_keys)
-            batch = self._ledger.batch()
+            batch = self._ledger.batch(quiet=True)
             batch.cache_keys([key])
-            self._commit_quietly(batch)
+            self._ledger.commit(batch)
         records = []
         kept = []
         for uid, piece in zip(uids, pieces, strict=True):
@@ -246,12 +254,8 @@ class Cache:
 
     def point(self, uids: Sequence[int], offsets: Sequence[int]) -> None:
         """Tell the ledger where the records of messages (UIDs ascending) stand."""
-        batch = self._ledger.batch()
+        batch = self._ledger.batch(quiet=True)
         batch.cache(uids, offsets)
-        self._commit_quietly(batch)
-
-    def _commit_quietly(self, batch: Batch) -> None:
-        batch.mod_seq = self._ledger.table.highest_mod_seq
         self._ledger.commit(batch)
 
     def _pack(self, uid: int, pieces: Sequence[bytes]) -> bytes:
@@ -282,9 +286,9 @@ class Cache:
         if window is not None and os.fstat(window.fd).st_nlink:
             return window
         fd, number = self._begin()
-        batch = self._ledger.batch()
+        batch = self._ledger.batch(quiet=True)
         batch.cache_file(number, self._keys)
-        self._commit_quietly(batch)
+        self._ledger.commit(batch)
         return self._use(fd, number)
 
     def _begin(self) -> tuple[int, int]:
@@ -349,10 +353,10 @@ class Cache:
                 except BaseException:
                     os.close(fd)
                     raise
-            batch = self._ledger.batch()
+            batch = self._ledger.batch(quiet=True)
             batch.cache_file(number, list(table.cache_keys))
             batch.cache(uids, offsets)
-            self._commit_quietly(batch)
+            self._ledger.commit(batch)
             self._use(fd, number)
 
     def _copy(self, window: Window, fd: int) -> tuple[list[int], list[int]]:

@@ -32,6 +32,7 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
     table.flags[:] = newer.flags
     table.checked = bytearray(len(newer))
     table.uids.extend(newer.uids[old:])
+    table.keyword_names[:] = newer.keyword_names
     table.names.close()
     table.names = newer.names
     newer.names = Names()
@@ -39,7 +40,6 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
         "uid_next",
         "highest_mod_seq",
         "first_recent",
-        "keyword_names",
         "expunged_uids",
         "expunged_mod_seqs",
         "forgotten_mod_seq",

@@ -84,6 +84,20 @@ class Fragments:
         known = self._remembered.pieces(self, key)
         return _completed(list(map(known.get, uids)), uids, self._fields_of(key))
 
+    def keep(
+        self, uids: Sequence[int], pieces: Sequence[Mapping[bytes, bytes]]
+    ) -> list[int]:
+        """Append the pieces of new messages to the cache; the ledger is locked.
+
+        Returns:
+            Where they stand, for the record that makes the messages known; zeros when
+            the cache cannot be written.
+        """
+        offsets: list[int] = []
+        with self._quietly():
+            offsets += self.cache.append(uids, pieces)
+        return offsets or [0] * len(uids)
+
     def _fields_of(self, key: bytes) -> Maker:
         def fields(uids: Sequence[int]) -> Sequence[bytes | None]:
             select = compile_fields(key)

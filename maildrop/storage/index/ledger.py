@@ -242,9 +242,13 @@ class Ledger:
             batch = cut_tail(self._files, self._fd, self.table, self._offset, lost)
             self.commit(batch)
 
-    def batch(self) -> Batch:
-        """A batch for the next ``commit``; the lock is held."""
-        return Batch(self.table.highest_mod_seq + 1)
+    def batch(self, *, quiet: bool = False) -> Batch:
+        """A batch for the next ``commit``; the lock is held.
+
+        Args:
+            quiet: Nothing in it is to be heard of by clients: it takes no MODSEQ.
+        """
+        return Batch(self.table.highest_mod_seq + (not quiet))
 
     def commit(self, batch: Batch, by: object | None = None) -> None:
         """Append one record and carry it out; the lock is held.

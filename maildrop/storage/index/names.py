@@ -129,6 +129,17 @@ class Names:
         except KeyError:
             raise Damaged("names cut off") from None
 
+    def holds(self, name: bytes) -> bool:
+        """Whether some row has, or has had, a name; one pass over all octets."""
+        line = b"\0" + name + b"\0"
+        if line in self._tail or self._tail.startswith(line[1:]):
+            return True
+        if self._window is None or not self._blob:
+            return False
+        blob = self._window.piece(self._base, self._blob)
+        self._window.forget()
+        return line in blob or blob.startswith(line[1:])
+
     def close(self) -> None:
         """Let go of the snapshot."""
         if self._window is not None:
