@@ -1,0 +1,42 @@
+"""Keywords that another server kept beside a Maildir.
+
+In this file:
+    named_letters    the keyword of each letter
+
+File ``dovecot-keywords``: lines of a number (0 for ``a``), a space, and a name.
+
+Security: the file may say anything; what is no keyword is passed over.
+"""
+
+import os
+from typing import Final
+
+from maildrop.mailbox.flags import is_keyword
+
+_FILE: Final = "dovecot-keywords"
+_LETTERS: Final = 26
+_OCTETS_MAX: Final = 1 << 14
+
+
+def named_letters(path: str) -> list[str]:
+    """The keywords of the letters from ``a`` on; up to the first without a name."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        fd = os.open(f"{path}/{_FILE}", flags)
+    except OSError:
+        return []
+    try:
+        octets = os.read(fd, _OCTETS_MAX)
+    finally:
+        os.close(fd)
+    names: dict[int, str] = {}
+    for line in octets.splitlines():
+        number, _, name = line.decode("ascii", "replace").partition(" ")
+        if number.isdigit() and is_keyword(name) and name not in names.values():
+            names[int(number)] = name
+    found = []
+    for letter in range(_LETTERS):
+        if letter not in names:
+            break
+        found.append(names[letter])
+    return found

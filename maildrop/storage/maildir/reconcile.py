@@ -1,0 +1,325 @@
+"""Bringing the table up to what is in the directories.
+
+``scan`` has what is found and what it is taken for; ``state`` has when to look.
+
+In this file:
+    Reconciler    looks, compares, and writes what is different into the ledger
+
+All of it happens with the ledger locked and the log read to its end, so nothing of ours
+is under way meanwhile: neither in this process nor in another.
+"""
+
+import contextlib
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from twisted.logger import Logger
+
+from maildrop.durable import translated
+from maildrop.errors import KeywordLimit, StorageFailure
+from maildrop.storage.index.batch import Batch
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.maildir.delivery import finish
+from maildrop.storage.maildir.folder import Folder, measure
+from maildrop.storage.maildir.keywords import named_letters
+from maildrop.storage.maildir.names import (
+    FORWARDED,
+    IN_NEW,
+    PLAIN_ENDS,
+    Letters,
+    base_of,
+    new_base,
+    object_id,
+    order,
+    sizes,
+)
+from maildrop.storage.maildir.scan import NEW, Findings, compare, split
+from maildrop.storage.maildir.state import Known, Times
+
+RowOf = Callable[[Collection[bytes]], dict[bytes, int]]
+
+_MASK_NEW: Final = bytes(1 if bits & IN_NEW else 0 for bits in range(256))
+#: Up to so many new files are looked up one by one when only new/ has changed.
+_FEW: Final = 16
+_SIZE_MAX: Final = 0xFFFFFFFF
+
+
+def note_of(uid: int) -> bytes:
+    """The note that keeps a file name which is not as we would write it."""
+    return b"name/%d" % uid
+
+
+class Reconciler:
+    """Keeps the table of one Maildir in step with its directories.
+
+    Args:
+        folder: The directories.
+        ledger: The table and its log.
+        known: The state that the table agrees with.
+        host: Disk and clocks.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, folder: Folder, ledger: Ledger, known: Known, host: Host
+    ) -> None:
+        self._folder = folder
+        self._ledger = ledger
+        self._known = known
+        self._host = host
+        self._letters = Letters(ledger.table.keyword_names)
+
+    # -- names
+
+    def path_of(self, row: int) -> bytes:
+        """Where the file of a row should be."""
+        table = self._ledger.table
+        flags = table.flags[row]
+        if table.notes:
+            noted = table.notes.get(note_of(table.uids[row]))
+            if noted is not None and NEW not in noted:
+                return NEW + noted if flags & IN_NEW else noted
+        name = table.names.name(row)
+        if flags & IN_NEW:
+            return NEW + name
+        return name + self._letters.end(flags, table.keywords[row])
+
+    def rows_in_new(self) -> list[int]:
+        """Rows whose file is in new/."""
+        marks = self._ledger.table.flags.translate(_MASK_NEW)
+        rows = []
+        at = marks.find(1)
+        while at >= 0:
+            rows.append(at)
+            at = marks.find(1, at + 1)
+        return rows
+
+    def _paths(self, names: Sequence[bytes]) -> list[bytes]:
+        """Where the files of all rows should be."""
+        table = self._ledger.table
+        ends = map(PLAIN_ENDS.__getitem__, table.flags)
+        paths = [name + end for name, end in zip(names, ends, strict=True)]
+        for row in self.rows_in_new():
+            paths[row] = NEW + names[row]
+        if any(table.keywords):
+            for row, keywords in enumerate(table.keywords):
+                if keywords:
+                    paths[row] = self.path_of(row)
+        for note in table.notes:
+            if note.startswith(b"name/"):
+                noted = table.row(int(note[5:]))
+                if noted is not None:
+                    paths[noted] = self.path_of(noted)
+        return paths
+
+    # -- looking
+
+    def scan(self, times: Times, *, whole: bool) -> None:
+        """Look at the directories; the ledger is locked.
+
+        Args:
+            times: Their modification times just now.
+            whole: Look at both, whatever the times say.
+        """
+        began = self._host.monotonic()
+        if self._ledger.fresh:
+            self._ledger.table.keyword_bits(
+                named_letters(self._folder.path), create=True
+            )
+        findings = None
+        only_new = times[1] == self._known.times[1] and times != self._known.times
+        if only_new and not whole and not self._ledger.fresh:
+            findings = self._look_at_new()
+        if findings is None:
+            findings = self._look_at_both()
+        batch = self._ledger.batch()
+        empty = not self._write(findings, batch)
+        self._known.scanned(times, began, self._host.monotonic())
+        state = self._known.octets()
+        if empty and state == self._ledger.table.source:
+            return
+        if empty:
+            batch = self._ledger.batch(quiet=True)
+        batch.source(state)
+        self._ledger.commit(batch)
+        self._ledger.fresh = False
+
+    def _look_at_new(self) -> Findings | None:
+        """Only new/ has changed; None when that does not explain it."""
+        rows = self.rows_in_new()
+        expected = [self.path_of(row) for row in rows]
+        listed = [NEW + name for name in self._folder.list_new()]
+        findings = compare(rows, expected, listed, lambda _: {})
+        names = self._ledger.table.names
+        if (
+            findings.missing
+            or findings.doubled
+            or len(findings.new) > _FEW
+            or any(map(names.holds, findings.new))
+        ):
+            return None
+        return findings
+
+    def _look_at_both(self) -> Findings:
+        names = self._ledger.table.names.all()
+
+        def row_of(bases: Collection[bytes]) -> dict[bytes, int]:
+            return {name: row for row, name in enumerate(names) if name in bases}
+
+        # new/ first: files go from there to cur/, and must not slip by.
+        listed = [NEW + name for name in self._folder.list_new()]
+        listed += self._folder.list_cur()
+        expected = self._paths(names)
+        findings = compare(range(len(names)), expected, listed, row_of)
+        if findings.missing:
+            self._look_again(findings, names)
+        if findings.doubled:
+            self._part(findings, row_of)
+        return findings
+
+    def _look_again(self, findings: Findings, names: Sequence[bytes]) -> None:
+        """Is what was not found really gone?"""
+        wanted = {names[row]: row for row in findings.missing}
+        listed = [NEW + name for name in self._folder.list_new()]
+        listed += self._folder.list_cur()
+        for path in listed:
+            row = wanted.get(base_of(split(path)[0]))
+            if row is not None:
+                findings.moved[row] = path
+        missing = [row for row in findings.missing if row not in findings.moved]
+        findings.missing = []
+        for row in missing:
+            name, mark = split(self.path_of(row))
+            if not finish(self._folder, names[row], name, mark, self._host):
+                findings.missing.append(row)
+
+    def _part(self, findings: Findings, row_of: RowOf) -> None:
+        """Several files have one base name."""
+        known = row_of({base for base, _ in findings.doubled})
+        for base, path in findings.doubled:
+            row = known.get(base)
+            first = findings.new.get(base)
+            if row is not None:
+                first = findings.moved.get(row) or self.path_of(row)
+            here = self._folder.facts(*split(path))
+            if here is None or first is None:
+                continue
+            there = self._folder.facts(*split(first))
+            if there is None:
+                if row is not None:
+                    findings.moved[row] = path
+            elif (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
+                self._remove(path)
+            else:
+                renamed = self._rename(base, path)
+                findings.new[base_of(split(renamed)[0])] = renamed
+
+    def _remove(self, path: bytes) -> None:
+        name, mark = split(path)
+        with translated(f"remove {name!r}"), contextlib.suppress(FileNotFoundError):
+            self._host.disk.unlink(name, dir_fd=self._folder.fd_of(mark))
+
+    def _rename(self, base: bytes, path: bytes) -> bytes:
+        """Give a copy of a message a name of its own."""
+        name, mark = split(path)
+        comma = base.find(b",")
+        fresh = new_base(self._host) + (base[comma:] if comma >= 0 else b"")
+        fresh += name[len(base) :]
+        fd = self._folder.fd_of(mark)
+        with translated(f"rename {name!r}"), contextlib.suppress(FileNotFoundError):
+            self._host.disk.rename(name, fresh, source_fd=fd, target_fd=fd)
+        return NEW + fresh if mark else fresh
+
+    # -- writing
+
+    def _write(self, findings: Findings, batch: Batch) -> bool:
+        self._write_moved(findings.moved, batch)
+        if findings.missing:
+            uids = self._ledger.table.uids
+            batch.expunge([uids[row] for row in findings.missing])
+            self._forget_notes([uids[row] for row in findings.missing], batch)
+        uid = self._ledger.table.uid_next
+        arrived = sorted(findings.new.items(), key=lambda item: order(item[0]))
+        for base, path in arrived:
+            if self._append(uid, base, path, batch):
+                uid += 1
+        return bool(batch)
+
+    def _forget_notes(self, uids: Sequence[int], batch: Batch) -> None:
+        notes = self._ledger.table.notes
+        if notes:
+            for uid in uids:
+                if note_of(uid) in notes:
+                    batch.note(note_of(uid), b"")
+
+    def _write_moved(self, moved: dict[int, bytes], batch: Batch) -> None:
+        table = self._ledger.table
+        changed = []
+        marked = []
+        for row in sorted(moved):
+            name, mark = split(moved[row])
+            uid = table.uids[row]
+            flags, keywords = self._parse(name, table.keywords[row])
+            self._note(uid, base_of(name), moved[row], flags, keywords, batch)
+            if (flags, keywords) != (table.flags[row] & ~IN_NEW, table.keywords[row]):
+                changed.append((uid, flags | mark, keywords))
+            else:
+                marked.append((uid, mark))
+        if changed:
+            uids, bits, words = zip(*changed, strict=True)
+            batch.change_flags(uids, bytes(bits), words)
+        if marked:
+            batch.mark([uid for uid, _ in marked], bytes(mark for _, mark in marked))
+
+    def _parse(self, name: bytes, keywords: int) -> tuple[int, int]:
+        flags, words, rest = self._letters.parse(name, keywords)
+        if b"P" in rest:
+            with contextlib.suppress(KeywordLimit):
+                words |= self._ledger.table.keyword_bits([FORWARDED], create=True)
+        return flags, words
+
+    def _note(
+        self,
+        uid: int,
+        base: bytes,
+        path: bytes,
+        flags: int,
+        keywords: int,
+        batch: Batch,
+    ) -> None:
+        """Remember a file name that is not as we would write it."""
+        name, mark = split(path)
+        usual = base if mark else base + self._letters.end(flags, keywords)
+        noted = self._ledger.table.notes.get(note_of(uid), b"")
+        wanted = b"" if name == usual else name
+        if noted != wanted:
+            batch.note(note_of(uid), wanted)
+
+    def _append(self, uid: int, base: bytes, path: bytes, batch: Batch) -> bool:
+        """Add a file that is not known; whether it is a message."""
+        name, mark = split(path)
+        facts = self._folder.facts(name, mark)
+        if facts is None:
+            return False
+        file_size, size = sizes(base)
+        if size is None or file_size != facts.st_size:
+            try:
+                size = measure(self._folder, name, mark, facts.st_size)
+            except StorageFailure as error:
+                self._log.warn("message passed over: {error}", error=str(error))
+                return False
+        flags, keywords = self._parse(name, 0)
+        self._note(uid, base, path, flags, keywords, batch)
+        batch.append(
+            uid,
+            min(size, _SIZE_MAX),
+            int(facts.st_mtime),
+            flags | mark,
+            keywords,
+            base,
+            saved=int(self._host.clock()),
+            object_id=object_id(base),
+        )
+        return True

@@ -1,0 +1,140 @@
+r"""Messages on their way into a Maildir: written, synced, and visible to nobody.
+
+In this file:
+    Staged     a message in tmp/
+    stage      write one
+    link_in    take one from another folder by a hard link
+    discard    remove what was staged
+
+The file is written with LF line ends, so that other programs can read it.  Where that
+would lose something (a CR before a CRLF, or a LF without CR), the octets are kept as
+they came; the name then has no ``W``.
+
+``delivery`` has the steps and what a crash leaves after each.
+"""
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from maildrop.durable import translated
+from maildrop.mailbox.interfaces import NewMessage
+from maildrop.storage.index.fragments import cacheable
+from maildrop.storage.index.host import Host
+from maildrop.storage.maildir.folder import Folder
+from maildrop.storage.maildir.names import new_base, object_id, staged_name, with_place
+
+#: Messages above this size are taken apart when first asked for, not at delivery.
+_PREPARE_MAX: Final = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A message in tmp/.
+
+    Attributes:
+        base: The base name it will have.
+        size: Octets with CRLF line ends.
+        date: INTERNALDATE, seconds since 1970 UTC.
+        flags: System flags.
+        keywords: Keyword names.
+        pieces: What the cache is to keep of it.
+        object_id: See ``IndexTable.object_ids``.
+    """
+
+    base: bytes
+    size: int
+    date: int
+    flags: int
+    keywords: Sequence[str]
+    pieces: Mapping[bytes, bytes]
+    object_id: int
+
+
+def tmp_path(folder: Folder, base: bytes) -> bytes:
+    """Where a staged message is."""
+    return os.fsencode(folder.tmp) + b"/" + staged_name(base)
+
+
+def stage(folder: Folder, message: NewMessage, host: Host) -> Staged:
+    """Write one message to tmp/ and sync it.
+
+    Raises:
+        NoSpace, StorageFailure: Nothing is left behind.
+    """
+    content = message.content.octets()
+    octets = message.head + content[:]
+    stored, keeps_crlf = _stored(octets)
+    base = new_base(host)
+    path = tmp_path(folder, base)
+    disk = host.disk
+    with translated(f"write to {folder.tmp}"):
+        fd = disk.create(path)
+        try:
+            disk.write(fd, stored)
+            if message.date is not None:
+                disk.set_times(fd, message.date)
+            disk.synchronize(fd)
+            facts = os.fstat(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                disk.unlink(path)
+            raise
+        finally:
+            os.close(fd)
+    base = with_place(base, facts.st_dev, facts.st_ino) + b",S=%d" % len(stored)
+    if not keeps_crlf:
+        base += b",W=%d" % len(octets)
+    return Staged(
+        base=base,
+        size=len(octets),
+        date=int(host.clock()) if message.date is None else message.date,
+        flags=message.flags,
+        keywords=message.keywords,
+        pieces=cacheable(octets) if len(octets) <= _PREPARE_MAX else {},
+        object_id=object_id(base),
+    )
+
+
+def _stored(octets: bytes) -> tuple[bytes, bool]:
+    """What to write for a message, and whether it is as it came."""
+    lines = octets.count(b"\n")
+    stored = octets.replace(b"\r\n", b"\n")
+    if len(octets) - len(stored) != lines or b"\r\n" in stored:
+        return octets, True
+    return stored, False
+
+
+def link_in(
+    source: Folder,
+    name: bytes,
+    in_new: int,
+    target: Folder,
+    copy: Staged,
+    host: Host,
+) -> None:
+    """Give a message of another folder a second name in tmp/.
+
+    Args:
+        source: Where it is.
+        name: The file.
+        in_new: Whether it is in new/.
+        target: Where it is to go.
+        copy: What it will be there.
+        host: The disk.
+
+    Raises:
+        FileNotFoundError: It is gone.
+        OSError: The folders are on different file systems (EXDEV), or linking is not
+            possible for another reason.
+    """
+    host.disk.link(name, tmp_path(target, copy.base), source_fd=source.fd_of(in_new))
+
+
+def discard(folder: Folder, staged: Sequence[Staged], host: Host) -> None:
+    """Remove what is still in tmp/."""
+    for message in staged:
+        with contextlib.suppress(OSError):
+            host.disk.unlink(tmp_path(folder, message.base))

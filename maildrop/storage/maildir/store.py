@@ -1,0 +1,347 @@
+r"""All mail of one account in a Maildir with Maildir++ folders.
+
+In this file:
+    MaildirStore    see ``mailbox.interfaces.Store``
+
+Files in the account's Maildir, beside those of INBOX itself:
+
+    .Work.2024/               a mailbox (``layout`` has the names); it holds an empty
+                              file ``maildirfolder``, as Maildir++ wants
+    subscriptions             see ``subscriptions``
+    maildrop.uidvalidity      the last UIDVALIDITY given
+    maildrop.special-use      which mailbox has which use; its being there says that the
+                              special mailboxes were made
+    maildrop.lock             locked while mailboxes are made, removed or renamed
+    maildrop.renaming         a rename under way
+    maildrop.creating.N       a mailbox being made
+    maildrop.deleted.N        a mailbox being removed
+
+States on disk, and what a crash leaves:
+
+    create    1 maildrop.creating.N made whole    removed an hour later
+              2 renamed to its name, synced       done
+    delete    1 renamed to maildrop.deleted.N     gone; removed by the next ``entries``
+              2 removed                           done
+    rename    1 maildrop.renaming written         the old names; the next one goes on
+              2 each directory renamed            some old, some new; the same
+              3 maildrop.renaming removed         done
+
+Renaming INBOX moves its messages (RFC 3501 section 6.3.5), one MOVE.
+
+Security: ``layout`` says which directories there are.  A directory that is a symbolic
+link is no mailbox.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from maildrop.durable import translated
+from maildrop.errors import (
+    MailboxExists,
+    MailboxNameInvalid,
+    MailboxNotFound,
+    MailboxNotRemovable,
+    MailboxNotSelectable,
+)
+from maildrop.mailbox.interfaces import MailboxEntry
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.locks import locked
+from maildrop.storage.index.remembered import Remembered
+from maildrop.storage.index.uid_validity import next_uid_validity
+from maildrop.storage.maildir.layout import directory_of, name_of
+from maildrop.storage.maildir.mailbox import MaildirMailbox
+from maildrop.storage.maildir.subscriptions import Subscriptions
+from maildrop.storage.name_lists import NameList
+
+_PARTS: Final = ("tmp", "new", "cur")
+_CREATING: Final = "maildrop.creating."
+_DELETED: Final = "maildrop.deleted."
+_RENAMING: Final = "maildrop.renaming"
+#: Seconds after which a mailbox being made is one that nobody makes any more.
+_FORGOTTEN: Final = 3600.0
+
+
+class MaildirStore:
+    """The mail of one account.
+
+    Args:
+        path: Its Maildir; made if missing.
+        host: Disk, time, chance.
+        remembered: Memory for pieces of messages, shared by the whole process.
+    """
+
+    def __init__(self, path: str, host: Host, remembered: Remembered) -> None:
+        self._root = path
+        self._host = host
+        self._remembered = remembered
+        self._subscriptions = Subscriptions(path, host)
+        self._special = NameList(f"{path}/maildrop.special-use", host)
+        self._journal = f"{path}/{_RENAMING}"
+        with translated(f"make {path}"):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            self._complete(path)
+
+    def _complete(self, path: str) -> None:
+        for part in _PARTS:
+            directory = f"{path}/{part}"
+            if not os.path.isdir(directory):
+                with contextlib.suppress(FileExistsError):
+                    self._host.disk.make_directory(directory)
+
+    # -- names and paths
+
+    def _path(self, directory: str) -> str:
+        return f"{self._root}/{directory}" if directory else self._root
+
+    def _is_mailbox(self, directory: str) -> bool:
+        """Whether a directory is there and has messages, or could."""
+        if not directory:
+            return True
+        try:
+            found = os.lstat(self._path(directory))
+            inside = os.lstat(f"{self._path(directory)}/cur")
+        except FileNotFoundError:
+            return False
+        return stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(inside.st_mode)
+
+    def _directories(self) -> list[str]:
+        """Every directory that has a mailbox's name and form."""
+        with translated(f"list {self._root}"), os.scandir(self._root) as listed:
+            found = [entry for entry in listed if entry.is_dir(follow_symlinks=False)]
+        for entry in found:
+            self._clean(entry)
+        names = (entry.name for entry in found if name_of(entry.name) is not None)
+        return sorted(name for name in names if self._is_mailbox(name))
+
+    def _clean(self, entry: "os.DirEntry[str]") -> None:
+        """Remove what a crash left of a mailbox made or removed."""
+        leftover = entry.name.startswith(_DELETED)
+        if entry.name.startswith(_CREATING):
+            with contextlib.suppress(FileNotFoundError):
+                age = self._host.clock() - entry.stat(follow_symlinks=False).st_mtime
+                leftover = age > _FORGOTTEN
+        if leftover:
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+    def entries(self) -> list[MailboxEntry]:
+        """Every mailbox and every level above one, sorted."""
+        self._go_on_renaming()
+        names = {name_of(directory) or "" for directory in self._directories()}
+        names.add("INBOX")
+        above: set[str] = set()
+        for name in names:
+            levels = name.split("/")
+            above.update("/".join(levels[:n]) for n in range(1, len(levels)))
+        uses: dict[str, tuple[str, ...]] = {}
+        for name, use in self._special.pairs():
+            uses[name] = (*uses.get(name, ()), use)
+        return [
+            MailboxEntry(
+                name,
+                selectable=name in names,
+                children=name in above,
+                special_use=uses.get(name, ()) if name in names else (),
+            )
+            for name in sorted(names | above)
+        ]
+
+    def _children(self, directory: str) -> list[str]:
+        return [d for d in self._directories() if d.startswith(directory + ".")]
+
+    # -- opening
+
+    def open(self, name: str) -> MaildirMailbox:
+        """Open a mailbox."""
+        directory = directory_of(name)
+        self._go_on_renaming()
+        if not self._is_mailbox(directory):
+            if self._children(directory):
+                raise MailboxNotSelectable(f"{name!r} holds no messages")
+            raise MailboxNotFound(f"no mailbox {name!r}")
+        with translated(f"make {self._path(directory)}"):
+            self._complete(self._path(directory))
+        return self._open(name, directory, resume=True)
+
+    def _open(self, name: str, directory: str, *, resume: bool) -> MaildirMailbox:
+        return MaildirMailbox(
+            name,
+            self._path(directory),
+            directory,
+            self._host,
+            self._next_uid_validity,
+            self._remembered,
+            self._sibling if resume else None,
+        )
+
+    def _sibling(self, directory: str) -> MaildirMailbox | None:
+        name = name_of(directory) if directory else "INBOX"
+        if name is None or not self._is_mailbox(directory):
+            return None
+        return self._open(name, directory, resume=False)
+
+    def _next_uid_validity(self, above: int) -> int:
+        path = f"{self._root}/maildrop.uidvalidity"
+        return next_uid_validity(path, self._host, above)
+
+    # -- changing
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One at a time makes, removes and renames mailboxes."""
+        with locked(f"{self._root}/maildrop.lock", self._host):
+            self._finish_renaming()
+            yield
+
+    def create(self, name: str, special_use: Sequence[str] = ()) -> None:
+        """Make a mailbox; the levels above are there by its name."""
+        directory = directory_of(name)
+        with self._changing():
+            if self._is_mailbox(directory):
+                raise MailboxExists(f"mailbox {name!r} exists")
+            with translated(f"make {self._path(directory)}"):
+                self._make(directory)
+        for use in special_use:
+            self._special.add(name, use)
+
+    def _make(self, directory: str) -> None:
+        disk = self._host.disk
+        beside = self._path(self._unused(_CREATING))
+        disk.make_directory(beside)
+        for part in _PARTS:
+            disk.make_directory(f"{beside}/{part}")
+        os.close(disk.create(f"{beside}/maildirfolder"))
+        disk.synchronize_directory(beside)
+        try:
+            disk.rename(beside, self._path(directory))
+        except OSError:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+        disk.synchronize_directory(self._root)
+
+    def _unused(self, prefix: str) -> str:
+        host = self._host
+        chance = host.random(4).hex()
+        return f"{prefix}{int(host.clock())}.{host.process}.{host.serial()}.{chance}"
+
+    def delete(self, name: str) -> None:
+        """Remove a mailbox and its messages."""
+        directory = directory_of(name)
+        if not directory:
+            raise MailboxNotRemovable("INBOX stays")
+        with self._changing():
+            if not self._is_mailbox(directory):
+                if self._children(directory):
+                    raise MailboxNotRemovable(f"{name!r} has mailboxes below it")
+                raise MailboxNotFound(f"no mailbox {name!r}")
+            beside = self._path(self._unused(_DELETED))
+            with translated(f"remove {self._path(directory)}"):
+                self._host.disk.rename(self._path(directory), beside)
+                self._host.disk.synchronize_directory(self._root)
+        self._special.remove(name)
+        shutil.rmtree(beside, ignore_errors=True)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Rename with all children; INBOX moves its messages."""
+        old, new = directory_of(name), directory_of(new_name)
+        if not old:
+            self._move_inbox(new_name)
+            return
+        with self._changing():
+            pairs = self._renamed(name, old, new_name, new)
+            lines = "".join([f"{a}\t{b}\n" for a, b in pairs])
+            with translated(f"rename {self._path(old)}"):
+                self._host.disk.replace_file(self._journal, lines.encode())
+            self._finish_renaming()
+
+    def _renamed(
+        self, name: str, old: str, new_name: str, new: str
+    ) -> list[tuple[str, str]]:
+        """The directories to rename, and to what; all of it possible."""
+        if not new or self._is_mailbox(new) or self._children(new):
+            raise MailboxExists(f"mailbox {new_name!r} exists")
+        directories = self._children(old)
+        if self._is_mailbox(old):
+            directories.append(old)
+        if not directories:
+            raise MailboxNotFound(f"no mailbox {name!r}")
+        if new_name.startswith(name + "/"):
+            raise MailboxNameInvalid(f"{new_name!r} lies below {name!r}")
+        pairs = [(directory, new + directory[len(old) :]) for directory in directories]
+        for _, target in pairs:
+            if name_of(target) is None:
+                raise MailboxNameInvalid(f"{new_name!r} makes a name too long")
+        return pairs
+
+    def _go_on_renaming(self) -> None:
+        """Somebody may have died while renaming."""
+        if os.path.lexists(self._journal):
+            with self._changing():
+                pass
+
+    def _finish_renaming(self) -> None:
+        """Steps 2 and 3, with the lock held."""
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            fd = os.open(self._journal, flags)
+        except FileNotFoundError:
+            return
+        with open(fd, encoding="utf-8", errors="replace") as file:
+            pairs = [line.rstrip("\n").partition("\t") for line in file]
+        disk = self._host.disk
+        with translated(f"rename in {self._root}"):
+            for old, _, new in pairs:
+                before, after = name_of(old), name_of(new)
+                if before is None or after is None:
+                    continue
+                if self._is_mailbox(old) and not self._is_mailbox(new):
+                    disk.rename(self._path(old), self._path(new))
+                self._rename_special(before, after)
+            disk.synchronize_directory(self._root)
+            disk.unlink(self._journal)
+
+    def _rename_special(self, name: str, new_name: str) -> None:
+        for special, use in self._special.pairs():
+            if special == name:
+                self._special.remove(special)
+                self._special.add(new_name, use)
+
+    def _move_inbox(self, new_name: str) -> None:
+        self.create(new_name)
+        inbox, target = self.open("INBOX"), self.open(new_name)
+        try:
+            inbox.move(list(inbox.table.uids), target, None)
+        finally:
+            inbox.close()
+            target.close()
+
+    # -- subscriptions, special use
+
+    def subscriptions(self) -> list[str]:
+        """Subscribed names, sorted."""
+        return self._subscriptions.names()
+
+    def subscribe(self, name: str) -> None:
+        """Add to the subscriptions."""
+        directory_of(name)
+        self._subscriptions.add(name)
+
+    def unsubscribe(self, name: str) -> None:
+        """Take from the subscriptions."""
+        self._subscriptions.remove(name)
+
+    def provide(self, special: Sequence[tuple[str, str]]) -> None:
+        """Make the special-use mailboxes, once."""
+        if self._special.exists():
+            return
+        for name, use in special:
+            with contextlib.suppress(MailboxExists):
+                self.create(name)
+            self._special.add(name, use)
+            self.subscribe(name)
+
+    def close(self) -> None:
+        """Mailboxes are closed one by one; nothing else is open."""

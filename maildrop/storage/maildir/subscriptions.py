@@ -1,0 +1,109 @@
+r"""The subscriptions file of a Maildir, as Dovecot has it too.
+
+In this file:
+    Subscriptions    the names in it
+
+File ``subscriptions``, one name a line, levels in modified UTF-7:
+
+    version 1    levels joined by "."
+    version 2    first the line "V" TAB "2" and an empty one; levels joined by TAB
+
+A file is written in the version it has; a new one in version 2.  States of a change:
+lock held -> temporary written and synced -> renamed.
+
+Lines that name nothing we could have are kept.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+from maildrop.durable import translated
+from maildrop.errors import ProtocolSyntaxError
+from maildrop.imap.wire.mailbox_name import decode, encode
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.locks import locked
+
+_FILE: Final = "subscriptions"
+_HEADER: Final = b"V\t2\n\n"
+_OCTETS_MAX: Final = 1 << 22
+_DOT: Final = "&AC4-"
+
+
+class Subscriptions:
+    """The subscribed names of one account.
+
+    Args:
+        directory: The account's Maildir.
+        host: Disk, and the longest wait for the lock.
+    """
+
+    def __init__(self, directory: str, host: Host) -> None:
+        self._path = f"{directory}/{_FILE}"
+        self._lock = f"{directory}/maildrop.{_FILE}.lock"
+        self._host = host
+
+    def names(self) -> list[str]:
+        """The names, sorted."""
+        separator, lines = self._read()
+        found = {_name(line, separator) for line in lines}
+        return sorted(name for name in found if name is not None)
+
+    def add(self, name: str) -> None:
+        """Put a name in."""
+        if name not in self.names():
+            self._change(name, lambda lines, line: [*lines, line])
+
+    def remove(self, name: str) -> None:
+        """Take a name out."""
+        if name in self.names():
+            self._change(
+                name, lambda lines, line: [known for known in lines if known != line]
+            )
+
+    def _read(self) -> tuple[str, list[bytes]]:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            with translated(f"read {self._path}"):
+                fd = os.open(self._path, flags)
+        except FileNotFoundError:
+            return "\t", []
+        with open(fd, "rb") as file, translated(f"read {self._path}"):
+            octets = file.read(_OCTETS_MAX)
+        if octets.startswith(_HEADER):
+            return "\t", _lines(octets[len(_HEADER) :])
+        return ".", _lines(octets)
+
+    def _change(
+        self, name: str, change: Callable[[list[bytes], bytes], list[bytes]]
+    ) -> None:
+        with locked(self._lock, self._host):
+            separator, lines = self._read()
+            lines = change(lines, _line(name, separator))
+            header = _HEADER if separator == "\t" else b""
+            octets = header + b"".join([line + b"\n" for line in lines])
+            with translated(f"write {self._path}"):
+                self._host.disk.replace_file(self._path, octets)
+
+
+def _lines(octets: bytes) -> list[bytes]:
+    return [line for line in octets.split(b"\n") if line]
+
+
+def _line(name: str, separator: str) -> bytes:
+    levels = []
+    for level in name.split("/"):
+        parts = [encode(part).decode("ascii") for part in level.split(".")]
+        levels.append(_DOT.join(parts))
+    return separator.join(levels).encode("ascii")
+
+
+def _name(line: bytes, separator: str) -> str | None:
+    try:
+        levels = []
+        for level in line.decode("ascii").split(separator):
+            parts = level.split(_DOT)
+            levels.append(".".join([decode(part.encode()) for part in parts]))
+    except (UnicodeError, ProtocolSyntaxError):
+        return None
+    return "/".join(levels)
