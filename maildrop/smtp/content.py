@@ -73,8 +73,10 @@ async def finish(session: Session, exceeded: bool) -> None:
     except Exception:
         _log.failure("{id}: taking the message failed", id=transaction.id)
         outcomes = _all(transaction, TemporaryError("server bug, see the log"))
-    _answer(session, transaction, outcomes)
-    session.end_transaction(taken=True)
+    try:
+        _answer(session, transaction, outcomes)
+    finally:
+        session.end_transaction(taken=True)
 
 
 def _all(transaction: Transaction, error: MaildropError | None) -> list[Outcome]:

@@ -100,6 +100,20 @@ def test_lmtp_stores_for_each_alone(
     assert lmtp.mail("bob") == []
 
 
+def test_a_bug_of_a_filter_is_answered_for_each_recipient(lmtp: Served) -> None:
+    """RFC 2033 section 4.2: the replies stay in step."""
+
+    class Broken(Opinion):
+        async def content(self, trace_id: str, content: Content) -> Verdict:
+            raise ZeroDivisionError
+
+    lmtp.filters(Broken("", NO))
+    lmtp.connect()
+    lmtp.lines(b"LHLO x", *BEGIN)
+    assert lmtp.say(END).count(b"451 4.3.0") == 2
+    assert lmtp.codes(b"MAIL FROM:<a@b>") == [250]
+
+
 def test_a_loop_is_refused(smtp: Served) -> None:
     """RFC 5321 section 6.3."""
     smtp.lines(*BEGIN)

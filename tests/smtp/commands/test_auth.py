@@ -97,3 +97,17 @@ def test_after_many_wrong_passwords_the_connection_is_closed(
 ) -> None:
     answers = submission.codes(*[b"AUTH PLAIN " + BAD] * 21)
     assert answers == [535] * 20 + [421]
+
+
+CONVERSATION = (
+    b"EHLO x\r\nAUTH PLAIN\r\n*\r\nAUTH LOGIN\r\nYWxpY2U=\r\nd3Jvbmc=\r\n"
+    b"AUTH LOGIN YWxpY2U=\r\nc2VjcmV0\r\nMAIL FROM:<bob@example.org>\r\nQUIT\r\n"
+)
+
+
+@pytest.mark.parametrize("cut", range(len(CONVERSATION)))
+def test_cut_anywhere_the_replies_are_the_same(submission: Served, cut: int) -> None:
+    submission.connect("127.0.0.1")
+    answer = submission.say(CONVERSATION[:cut]) + submission.say(CONVERSATION[cut:])
+    codes = [int(line[:3]) for line in answer.splitlines() if line[3:4] == b" "]
+    assert codes == [250, 334, 501, 334, 334, 535, 334, 235, 553, 221]

@@ -190,9 +190,9 @@ CONVERSATION = (
 )
 
 
-def converse(*reads: bytes) -> list[Event]:
+def converse(*reads: bytes, limits: WireLimits | None = None) -> list[Event]:
     """Told what comes next by the commands, as a session would."""
-    reader = Reader()
+    reader = Reader(limits)
     told: list[Event] = []
     for read in reads:
         reader.receive_data(read)
@@ -239,3 +239,6 @@ reads = st.lists(
 @given(reads)
 def test_any_octets_in_any_cuts_give_the_same_events(parts: list[bytes]) -> None:
     assert converse(*parts) == converse(b"".join(parts))
+    tiny = WireLimits(command=4, auth=8)
+    whole = converse(b"".join(parts), limits=tiny)
+    assert converse(*parts, limits=tiny) == whole
