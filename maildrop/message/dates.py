@@ -47,17 +47,17 @@ _ZONES: Final = {
 
 _COMMENT: Final = re.compile(rb"\([^()]*+\)")
 _DAY_FIRST: Final = re.compile(
-    rb"[^0-9]*?([0-9]{1,2})[ \t\r\n.-]*+([A-Za-z]{3})[A-Za-z]*+[ \t\r\n.,-]++"
+    rb"[^0-9]*?([0-9]{1,2})[ .-]*+([A-Za-z]{3})[A-Za-z]*+[ .,-]++"
     rb"([0-9]{2,4})(?![0-9:])"
 )
 _MONTH_FIRST: Final = re.compile(
-    rb"(?:[A-Za-z]++[ \t,.]++)?([A-Za-z]{3})[A-Za-z]*+[ \t.]++([0-9]{1,2})(?![0-9:])"
+    rb"(?:[A-Za-z]++[ ,.]++)?([A-Za-z]{3})[A-Za-z]*+[ .]++([0-9]{1,2})(?![0-9:])"
 )
 _YEAR: Final = re.compile(rb"(?<![0-9+-])([0-9]{4})(?![0-9:])")
 _ISO: Final = re.compile(rb"[^0-9]*?([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])")
 _TIME: Final = re.compile(
-    rb"(?<![0-9])([0-9]{1,2})[ \t]*+[:.][ \t]*+([0-9]{2})"
-    rb"(?:[ \t]*+[:.][ \t]*+([0-9]{2}))?+(?:\.[0-9]++)?+[ \t]*+"
+    rb"(?<![0-9])([0-9]{1,2})[ ]*+[:.][ ]*+([0-9]{2})"
+    rb"(?:[ ]*+[:.][ ]*+([0-9]{2}))?+(?:\.[0-9]++)?+[ ]*+"
     rb"(?:(?:GMT|UTC|UT)?([+-][0-9]{2}:?[0-9]{2})|([A-Za-z]++))?"
 )
 
@@ -71,7 +71,7 @@ def date_time(value: bytes) -> dt.datetime | None:
     text = value[:_LENGTH_MAX]
     while b"(" in text and _COMMENT.search(text):
         text = _COMMENT.sub(b" ", text)
-    text = text.strip()
+    text = b" ".join(text.split())
     for reader in (_day_first, _month_first, _iso):
         found = reader(text)
         if found is not None:

@@ -125,8 +125,11 @@ def decoded(parameters: Parameters, name: bytes) -> str | None:
     """
     extended = parameter(parameters, name + b"*")
     if extended is not None:
-        charset, _, rest = extended.partition(b"'")
-        _language, _, text = rest.partition(b"'")
+        charset, _language, text = (
+            extended.split(b"'", 2)
+            if extended.count(b"'") >= 2
+            else (b"", b"", extended)
+        )
         octets = _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text)
         return decode(octets, charset.decode("ascii", "replace") or "utf-8")
     value = parameter(parameters, name)
