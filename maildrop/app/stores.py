@@ -22,6 +22,7 @@ from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
+from maildrop.storage.maildir.store import MaildirStore
 from maildrop.storage.mbox.locks import METHODS
 from maildrop.storage.mbox.store import MboxStore
 from maildrop.storage.memory.store import MemoryStores
@@ -69,6 +70,8 @@ class Stores:
             if self._memory is None:
                 self._memory = MemoryStores(host.clock)
             return self._memory(account)
+        if kind == "maildir" and paths:
+            return MaildirStore(paths, host, self._remembered)
         if kind == "mbox" and paths:
             return self._mbox(account, paths, host)
         raise ConfigurationError(f"{account.name}: no store for {account.location}")
