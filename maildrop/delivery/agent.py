@@ -129,7 +129,8 @@ class Agent:
             An outcome for each recipient, in order.
         """
         header = header_of(content.octets(), self._header)
-        delivery = _Delivery(self._post, envelope, content, len(recipients) == 1)
+        alone = len(recipients) == 1
+        delivery = _Delivery(self._post, envelope, content, header, alone)
         if hops(header) > self._hops:
             loop = Outcome(MailLoop(f"over {self._hops} Received fields"))
             outcomes = [loop] * len(recipients)
@@ -172,13 +173,18 @@ class _Delivery:
     _log = Logger()
 
     def __init__(
-        self, post: Post, envelope: Envelope, content: Content, alone: bool
+        self,
+        post: Post,
+        envelope: Envelope,
+        content: Content,
+        header: bytes,
+        alone: bool,
     ) -> None:
         self._post = post
         self._envelope = envelope
         self._content = content
         self._alone = alone
-        self._gap = gap(content.octets())
+        self._gap = gap(header)
         self._done: dict[tuple[str, str], Outcome] = {}
 
     async def group(

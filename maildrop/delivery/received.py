@@ -17,7 +17,6 @@ Security: what a client said of itself stands in the field only as far as it con
 letters, digits and ``.:_[]-``, so it cannot end the field or pose as a comment.
 """
 
-import mmap
 import re
 import time
 from dataclasses import dataclass
@@ -37,9 +36,8 @@ _DELIVERED_TO: Final = re.compile(
 )
 
 
-#: What a message may begin with: a field (RFC 5322 section 2.2), the empty line after
-#: none, or the line that programs which read mbox files leave there.
-_BEGINS: Final = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|\r?\n|>?From ")
+#: A header field (RFC 5322 section 2.2).
+_FIELD: Final = re.compile(rb"(?:\A|\n)[!-9;-~]{1,998}[ \t]*:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +125,13 @@ def head(trace_field: bytes, sender: Path | None, recipient: Path) -> bytes:
     )
 
 
-def gap(content: bytes | mmap.mmap) -> bytes:
-    """What must stand between our fields and a message typed without any header."""
-    return b"" if _BEGINS.match(content) else b"\r\n"
+def gap(header: bytes) -> bytes:
+    """What must stand between our fields and a message that was typed without any.
+
+    Args:
+        header: The message up to its first empty line.
+    """
+    return b"" if not header or _FIELD.search(header) else b"\r\n"
 
 
 def hops(header: bytes) -> int:

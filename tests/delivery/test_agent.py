@@ -125,6 +125,17 @@ def test_a_copy_has_its_trace_and_then_the_octets_as_they_came(office: Office) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("octets", "between"),
+    [(b"hello\r\n", b"\r\n\r\n"), (b"\r\nhello\r\n", b"\r\n"), (b"", b"\r\n")],
+)
+def test_a_body_without_a_header_stays_a_body(
+    office: Office, octets: bytes, between: bytes
+) -> None:
+    office.deliver(to("alice"), octets=octets)
+    assert office.mail("alice")[0].endswith(b"+0000" + between + octets)
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_every_recipient_gets_a_copy_that_names_nobody_else(
     office: Office, together: bool
