@@ -195,7 +195,7 @@ def visible(stored: bytes) -> bytes:
     """A message as readers get it, from what ``content`` gives."""
     end = split_header(stored)
     header = stored[:end]
-    unterminated = b"X-Mbox-Unterminated:" in header
+    unterminated = b"\nX-Mbox-Unterminated:" in b"\n" + header
     header = _without_metadata(header)
     if b"X-Mbox-Quoted-" in header:
         header = _TO_UNQUOTE.sub(rb"\n\1", b"\n" + header)[1:]

@@ -128,6 +128,7 @@ def test_a_sender_cannot_set_the_flags_of_his_mail() -> None:
         b"Subject: x\r\n\r\na\r\r\nb\r\n",
         b"ends with a bare CR\r",
         b"X-Mbox-Quoted-Status: a\r\nstatus: b\r\nX-UID: 4\r\n\r\nStatus: c\r\n",
+        b"X-Mbox-Unterminated: yes\r\nSubject: X-Mbox-Unterminated:\r\n\r\nbody\r\n",
         b"Subject: \xff\x00\r\n\r\n\x00\xff\r\n",
     ],
 )
