@@ -111,7 +111,7 @@ class LineObserver:
                 if name not in record
             )
             return json.dumps(record, ensure_ascii=True)
-        return f"{time} {level} {source} {_escaped(text.strip())}"
+        return f"{time} {level} {source} {_escaped(text.rstrip(chr(10)))}".rstrip()
 
 
 def _short(source: str) -> str:
