@@ -29,7 +29,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from maildrop.auth import crypt3, passwords
+from maildrop.auth import crypt3, digests, passwords
+from maildrop.auth.passwd_file import fold
 from maildrop.auth.throttle import Throttle
 from maildrop.auth.users import User
 from maildrop.auth.verified import Verified
@@ -39,6 +40,7 @@ from maildrop.mailbox.gate import InThread
 from maildrop.sasl import mechanisms
 from maildrop.sasl.exchange import Credentials, Exchange, Outcome, Proven, Refused
 from maildrop.sasl.saslprep import prepared
+from maildrop.sasl.scram import ScramKeys
 
 Random = Callable[[int], bytes]
 
@@ -88,9 +90,11 @@ class Authenticator:
         verified: Remembers what was right.
         clock: Time.
         in_thread: Where slow password schemes run.
-        key: Octets that nobody else knows.
+        key: Octets that nobody else knows, others at each start.
         cleartext: ``tls`` for no passwords before TLS, ``always`` for everywhere.
-        mechanisms: SASL mechanisms offered, the best first.
+        mechanisms: SASL mechanisms offered, the best first.  SCRAM is for sites whose
+            every user has a ``{SCRAM-...}`` or ``{PLAIN}`` password: clients that see
+            it offered use nothing else.
         bounds: The limits.
     """
 
@@ -120,6 +124,7 @@ class Authenticator:
         self._bounds = Bounds() if bounds is None else bounds
         self._checking = 0
         self._waiting = 0
+        self._nonces = 0
 
     @classmethod
     def of(
@@ -192,7 +197,41 @@ class Authenticator:
         """
         if mechanism.upper() not in self.mechanisms(secure):
             raise mechanisms.UnknownMechanism("mechanism not offered")
-        return mechanisms.start(mechanism, initial)
+        source = mechanisms.ScramSource(self._scram_keys, self._nonce)
+        return mechanisms.start(mechanism, initial, source)
+
+    def _nonce(self) -> bytes:
+        """Unpredictable, as nobody knows the key, and never the same twice."""
+        self._nonces += 1
+        counted = self._nonces.to_bytes(8, "big")
+        return (
+            hashlib.blake2b(counted, key=self._key, digest_size=18, person=b"nonce")
+            .hexdigest()
+            .encode()
+        )
+
+    def _scram_keys(self, algorithm: str, name: str) -> ScramKeys:
+        """The keys of a user, or made-up ones that look and cost the same.
+
+        Salts that are not in the file change when the program starts anew: seen
+        across that, a stranger looks like a user whose password is stored in plain.
+        """
+        salt = hashlib.blake2b(
+            fold(name), key=self._key, digest_size=16, person=b"salt"
+        ).digest()
+        user = self._users.lookup(name)
+        keys = None
+        if user is not None:
+            keys = passwords.scram_keys(user.password, algorithm, salt)
+        if keys is not None:
+            return keys
+        model = passwords.scram_keys(self._model(name), algorithm, salt)
+        iterations = digests.SCRAM_ITERATIONS if model is None else model.iterations
+        size = hashlib.new(algorithm).digest_size
+        nothing = hashlib.blake2b(
+            salt, key=self._key, digest_size=size, person=b"nobody"
+        ).digest()
+        return ScramKeys(algorithm, iterations, salt, nothing, nothing)
 
     # -- judging
 
@@ -246,8 +285,9 @@ class Authenticator:
     async def _judge_proof(
         self, outcome: Proven | Refused, *, service: str, source: str
     ) -> Account:
-        now = self._clock.seconds()
         name = outcome.authentication
+        await self._sleep(self._throttle.before(source, name, self._clock.seconds()))
+        now = self._clock.seconds()
         user = self._users.lookup(name)
         if isinstance(outcome, Proven) and user is not None:
             self._throttle.succeeded(source, name, now)

@@ -4,8 +4,7 @@ In this file:
     digest_verifier     SHA, SHA256, MD5 ...: a digest, for the salted ones with the
                         salt behind it
     verify_pbkdf2       Dovecot's PBKDF2
-    verify_scram        SCRAM keys (RFC 5802 section 3)
-    ScramKeys           such keys, as a SASL exchange needs them
+    scram_verifier      SCRAM keys (``sasl.scram.ScramKeys``)
 
 The forms, after the braces:
 
@@ -19,8 +18,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+from maildrop.sasl.scram import ScramKeys
 
 Random = Callable[[int], bytes]
 
@@ -84,70 +84,6 @@ def make_pbkdf2(password: bytes, random: Random) -> str:
         "sha1", password, salt.encode(), PBKDF2_ROUNDS, _PBKDF2_OCTETS
     )
     return f"$1${salt}${PBKDF2_ROUNDS}${found.hex()}"
-
-
-@dataclass(frozen=True, slots=True)
-class ScramKeys:
-    """What a server keeps of a password for SCRAM (RFC 5802 section 3).
-
-    Attributes:
-        algorithm: ``sha1`` or ``sha256``.
-        iterations: Of PBKDF2.
-        salt: Its salt.
-        stored_key: H(ClientKey).
-        server_key: HMAC(SaltedPassword, "Server Key").
-    """
-
-    algorithm: str
-    iterations: int
-    salt: bytes
-    stored_key: bytes = field(repr=False)
-    server_key: bytes = field(repr=False)
-
-    @classmethod
-    def of(
-        cls, algorithm: str, password: bytes, salt: bytes, iterations: int
-    ) -> "ScramKeys":
-        """The keys of a password."""
-        salted = hashlib.pbkdf2_hmac(algorithm, password, salt, iterations)
-        client_key = hmac.digest(salted, b"Client Key", algorithm)
-        return cls(
-            algorithm,
-            iterations,
-            salt,
-            hashlib.new(algorithm, client_key).digest(),
-            hmac.digest(salted, b"Server Key", algorithm),
-        )
-
-    @classmethod
-    def parse(cls, algorithm: str, stored: str) -> "ScramKeys | None":
-        """The keys that stand in a password file, None if malformed."""
-        parts = stored.split(",")
-        if len(parts) != 4 or not parts[0].isdecimal():
-            return None
-        iterations = int(parts[0])
-        try:
-            salt, stored_key, server_key = (
-                binascii.a2b_base64(part, strict_mode=True) for part in parts[1:]
-            )
-        except ValueError:
-            return None
-        size = hashlib.new(algorithm).digest_size
-        if (
-            not 0 < iterations < 1 << 31
-            or len(stored_key) != size
-            or len(server_key) != size
-        ):
-            return None
-        return cls(algorithm, iterations, salt, stored_key, server_key)
-
-    def __str__(self) -> str:
-        """As it stands in a password file."""
-        parts = (
-            binascii.b2a_base64(octets, newline=False).decode()
-            for octets in (self.salt, self.stored_key, self.server_key)
-        )
-        return ",".join((str(self.iterations), *parts))
 
 
 def scram_verifier(algorithm: str) -> Callable[[str, bytes], bool]:

@@ -28,6 +28,7 @@ from typing import Final
 from maildrop.auth import crypt3, digests
 from maildrop.errors import PermanentError
 from maildrop.sasl.saslprep import prepared
+from maildrop.sasl.scram import ScramKeys
 
 Random = Callable[[int], bytes]
 
@@ -243,7 +244,7 @@ def make(password: str, random: Random, scheme: str = DEFAULT) -> str:
     return f"{{{scheme.upper()}}}{known.make(_octets(text), random)}"
 
 
-def scram_keys(stored: str, algorithm: str, salt: bytes) -> digests.ScramKeys | None:
+def scram_keys(stored: str, algorithm: str, salt: bytes) -> ScramKeys | None:
     """The keys for a SCRAM exchange, if what is stored allows one.
 
     Args:
@@ -258,7 +259,7 @@ def scram_keys(stored: str, algorithm: str, salt: bytes) -> digests.ScramKeys | 
     if SCHEMES.get(name) is _PLAIN and text:
         iterations = digests.SCRAM_ITERATIONS
         presented = _octets(prepared(text))
-        return digests.ScramKeys.of(algorithm, presented, salt, iterations)
+        return ScramKeys.of(algorithm, presented, salt, iterations)
     if name == {"sha1": "SCRAM-SHA-1", "sha256": "SCRAM-SHA-256"}[algorithm]:
-        return digests.ScramKeys.parse(algorithm, text)
+        return ScramKeys.parse(algorithm, text)
     return None

@@ -44,7 +44,7 @@ class Refused:
 
     Attributes:
         authentication: The name.
-        evidence: What tells one wrong password from another; no secret.
+        evidence: What tells one wrong attempt from another; no secret.
     """
 
     authentication: str

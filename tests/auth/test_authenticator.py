@@ -73,6 +73,7 @@ class Court:
         bounds: Bounds | None = None,
         pace: Pace | None = None,
         cleartext: str = "tls",
+        mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN"),
     ) -> None:
         self.clock = Clock()
         self.people = People(*users)
@@ -85,6 +86,7 @@ class Court:
             in_thread=self.threads,
             key=KEY,
             cleartext=cleartext,
+            mechanisms=mechanisms,
             bounds=bounds,
         )
 
@@ -344,6 +346,65 @@ def test_proofs_are_judged_like_passwords() -> None:
         assert verdict.pending
         court.clock.advance(2)
         assert type(verdict.error) is AuthenticationFailed
+
+
+def test_a_proof_from_an_offender_waits_its_turn() -> None:
+    court = Court(PLAIN)
+    court.ask("al", "guess")
+    proofs = [
+        Verdict(court.judge.conclude(Proven("bob"), service="imap", source=AWAY))
+        for _ in range(2)
+    ]
+    assert proofs[0].account == account("bob")
+    assert proofs[1].account == account("bob")  # known well by now
+    court = Court(PLAIN)
+    for _ in range(2):
+        court.ask("al", "guess")
+    late = Verdict(court.judge.conclude(Proven("bob"), service="imap", source=AWAY))
+    assert late.pending
+    court.clock.advance(2)
+    assert late.account == account("bob")
+
+
+def first_reply(court: Court, name: bytes) -> bytes:
+    exchange = court.judge.exchange(
+        "SCRAM-SHA-256", b"n,,n=%b,r=abc" % name, secure=False
+    )
+    assert isinstance(exchange.step, bytes)
+    return exchange.step
+
+
+SCRAM_USER = User(
+    account("bob"),
+    "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,"
+    "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,"
+    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+)
+
+
+def test_scram_where_it_is_offered_needs_no_secure_connection() -> None:
+    court = Court(SCRAM_USER, mechanisms=("SCRAM-SHA-256", "PLAIN"))
+    assert court.judge.mechanisms(secure=False) == ("SCRAM-SHA-256",)
+    said = first_reply(court, b"bob")
+    assert said.startswith(b"r=abc")
+    assert said.endswith(b",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
+    assert first_reply(court, b"bob") != said  # another nonce
+
+
+def test_a_stranger_gets_a_salt_of_his_own_and_the_usual_count() -> None:
+    court = Court(SCRAM_USER, mechanisms=("SCRAM-SHA-256",))
+    salts = [first_reply(court, name).split(b",")[1:] for name in (b"x", b"x", b"y")]
+    assert salts[0] == salts[1]
+    assert salts[0] != salts[2]
+    assert all(count == b"i=4096" for _, count in salts)
+    assert {len(salt) for salt, _ in salts} == {len("s=W22ZaJ0SNY7soEsUEjb6gQ==")}
+
+
+@pytest.mark.parametrize("stored", ["{SSHA}x", "!", SLOW, "{PLAIN}secret"])
+def test_users_without_keys_look_like_the_others(stored: str) -> None:
+    court = Court(User(account("bob"), stored), mechanisms=("SCRAM-SHA-256",))
+    assert first_reply(court, b"bob").endswith(b",i=15000")
+    assert first_reply(court, b"nobody").endswith(b",i=15000")
 
 
 def test_one_can_be_made_with_all_its_parts() -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings, strategies as st
 from maildrop.errors import LimitExceeded, MaildropError, ProtocolSyntaxError
 from maildrop.sasl.dialogue import Dialogue, initial_response
 from maildrop.sasl.exchange import Cancelled, Credentials
-from maildrop.sasl.mechanisms import MECHANISMS, UnknownMechanism, start
+from maildrop.sasl.mechanisms import MECHANISMS, ScramSource, UnknownMechanism, start
+from maildrop.sasl.scram import ScramKeys
 
 
 def test_challenges_are_sent_in_base64() -> None:
@@ -40,6 +41,14 @@ def test_mechanisms_are_named_in_any_case() -> None:
     assert start("plain", None).step == b""
     with pytest.raises(UnknownMechanism):
         start("CRAM-MD5", None)
+    with pytest.raises(UnknownMechanism):
+        start("SCRAM-SHA-256", None)  # without keys
+
+
+SCRAM = ScramSource(
+    lambda algorithm, name: ScramKeys.of(algorithm, name.encode(), b"salt", 1),
+    lambda: b"nonce",
+)
 
 
 @settings(max_examples=60)
@@ -47,7 +56,7 @@ def test_mechanisms_are_named_in_any_case() -> None:
 def test_any_lines_end_in_an_outcome_or_are_refused(
     name: str, lines: list[bytes]
 ) -> None:
-    dialogue = Dialogue(start(name, None))
+    dialogue = Dialogue(start(name, None, SCRAM))
     for line in lines:
         if not isinstance(dialogue.step, bytes):
             break
