@@ -92,7 +92,9 @@ async def _decide(
         return _all(transaction, transaction.failure)
     content = begin(session, transaction)
     _log.info(
-        "{id}: {octets} octets from <{sender}> by {peer} {user}",
+        "{id}: {octets} octets from <{sender}> by {user} at {peer}"
+        if session.account is not None
+        else "{id}: {octets} octets from <{sender}> by {peer}",
         id=transaction.id,
         octets=content.size,
         sender=transaction.sender or "",
