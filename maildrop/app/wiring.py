@@ -11,7 +11,7 @@ This is the one place that knows all parts; each of them knows only what it is g
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from twisted.internet.interfaces import IOpenSSLContextFactory, IProtocolFactory
@@ -33,6 +33,11 @@ from maildrop.delivery.aliases import Aliases
 from maildrop.delivery.routing import Router
 from maildrop.delivery.trace import TraceIds
 from maildrop.durable import Disk
+from maildrop.imap.fetch_formatter import Formatters
+from maildrop.imap.limits import IMAPLimits
+from maildrop.imap.server import IMAPFactory
+from maildrop.imap.site import Site as ImapSite
+from maildrop.imap.wire.limits import Limits as ImapWireLimits
 from maildrop.mailbox.bridge import Post
 from maildrop.metrics import Counters
 from maildrop.net import connection
@@ -242,9 +247,12 @@ class _Parts:
     trace_ids: TraceIds
     sessions: Sessions
     scratch: str
+    formatters: Formatters = field(default_factory=Formatters)
 
     def factory(self, listener: Listener) -> IProtocolFactory:
         """The factory of protocols for a listener."""
+        if listener.protocol == "imap":
+            return self._imap(listener)
         if listener.protocol == "pop3":
             return self._pop3(listener)
         return self._smtp(listener)
@@ -255,6 +263,27 @@ class _Parts:
             return None
         certificates = self.certificates
         return lambda: certificates
+
+    def _imap(self, listener: Listener) -> IProtocolFactory:
+        limits = self.configuration.limits
+        site = ImapSite(
+            self.configuration.hostname,
+            self.post,
+            self.authenticator,
+            self.reactor.seconds,
+            self.scratch,
+            tls=self._tls(listener),
+            sessions=self.sessions,
+            special_use=tuple(self.configuration.mail.special_use.pairs()),
+            limits=IMAPLimits(
+                message=limits.message,
+                bad=limits.errors,
+                login=limits.login,
+                wire=replace(ImapWireLimits(), line=limits.line),
+            ),
+            formatters=self.formatters,
+        )
+        return IMAPFactory(site, self.reactor, connection.Limits(idle=limits.idle_imap))
 
     def _pop3(self, listener: Listener) -> IProtocolFactory:
         limits = self.configuration.limits
