@@ -1,6 +1,8 @@
 """Changes to a passwd-style file: one line, and nothing else."""
 
+import mmap
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +138,76 @@ def test_a_full_disk_leaves_the_old_file(passwd: Path) -> None:
         "passwd",
         "passwd.lock",
     ]
+
+
+class Stopped(BaseException):
+    """The machine stops here."""
+
+
+class Stopping(Disk):
+    """Stops before its n-th call; the calls before it are done."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+
+    def _count(self) -> None:
+        self.calls -= 1
+        if self.calls < 0:
+            raise Stopped
+
+    def create(
+        self, path: str | bytes, mode: int = 0o600, dir_fd: int | None = None
+    ) -> int:
+        self._count()
+        return super().create(path, mode, dir_fd)
+
+    def write(self, fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
+        self._count()
+        super().write(fd, octets)
+
+    def synchronize(self, fd: int) -> None:
+        self._count()
+        super().synchronize(fd)
+
+    def rename(
+        self,
+        source: str | bytes,
+        target: str | bytes,
+        source_fd: int | None = None,
+        target_fd: int | None = None,
+    ) -> None:
+        self._count()
+        super().rename(source, target, source_fd, target_fd)
+
+    def synchronize_directory(self, path: str | bytes | int) -> None:
+        self._count()
+        super().synchronize_directory(path)
+
+
+@pytest.mark.parametrize("calls", range(6))
+def test_stopped_anywhere_the_file_is_the_old_or_the_new(
+    passwd: Path, calls: int
+) -> None:
+    passwd.write_bytes(TEXT)
+    new = TEXT.replace(b"bob:x:1:2\r\n", b"")
+    try:
+        Editor(str(passwd), Stopping(calls)).remove("bob")
+    except Stopped:
+        assert passwd.read_bytes() == (TEXT if calls < 4 else new)
+    else:
+        assert calls == 5
+    Editor(str(passwd), Disk()).remove("al")
+    assert b"bob:" in passwd.read_bytes() or calls >= 4
+
+
+def test_changes_at_the_same_time_are_all_kept(passwd: Path) -> None:
+    def add(number: int) -> None:
+        Editor(str(passwd), Disk()).add(Entry(f"user{number}", "x"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(12)))
+    names = [entry.name for entry in Editor(str(passwd), Disk()).entries()]
+    assert sorted(names) == sorted(f"user{number}" for number in range(12))
 
 
 def test_names_that_differ_in_case_may_be_two_users(passwd: Path) -> None:
