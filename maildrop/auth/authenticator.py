@@ -264,7 +264,7 @@ class Authenticator:
                 there, or not at all.
             TemporaryError: Not judged; too much to do, or the users cannot be read.
         """
-        password = prepared(password)
+        name, password = prepared(name), prepared(password)
         user = self._users.lookup(name)
         now = self._clock.seconds()
         if user is not None and self._verified.knows(user, password, now):

@@ -125,6 +125,13 @@ def test_the_right_password_gives_the_account() -> None:
     assert Court(PLAIN).ask("bob", "secret").account == account("bob")
 
 
+def test_names_and_passwords_are_compared_as_saslprep_has_them() -> None:
+    """RFC 4013: also those that came with IMAP's LOGIN."""
+    court = Court(User(account("jörg"), "{PLAIN}pässword"))
+    verdict = court.ask("jo\u0308rg", "pa\u0308ssword")
+    assert verdict.account == account("jörg")
+
+
 def test_a_slow_scheme_is_checked_in_a_thread_and_then_remembered() -> None:
     court = Court(User(account("bob"), SLOW))
     first = court.ask("bob", "secret")
