@@ -121,6 +121,7 @@ class Users:
         self._numbers = System() if numbers is None else numbers
         self._keep = keep
         self._parsed: dict[bytes, User | None] = {}
+        self._groups: dict[tuple[int, int | None], tuple[int, ...]] = {}
         self._told: set[str] = set()
         self._files = [
             PasswdFile(
@@ -129,7 +130,7 @@ class Users:
                 case_sensitive=case_sensitive,
                 in_thread=in_thread,
                 check_every=check_every,
-                changed=self._parsed.clear,
+                changed=self._forget,
                 reach=reach,
             )
             for path in paths
@@ -217,7 +218,7 @@ class Users:
         if key in self._parsed:
             return self._parsed[key]
         if len(self._parsed) >= self._keep:
-            self._parsed.clear()
+            self._forget()
         user = self._parsed[key] = self._read(*found)
         return user
 
@@ -249,7 +250,7 @@ class Users:
             ),
             uid=uid,
             gid=gid,
-            groups=() if uid is None else self._numbers.groups(uid, gid),
+            groups=() if uid is None else self._groups_of(uid, gid),
         )
         return User(
             account,
@@ -260,6 +261,17 @@ class Users:
             local=extra.local,
             disabled=extra.disabled,
         )
+
+    def _forget(self) -> None:
+        self._parsed.clear()
+        self._groups.clear()
+
+    def _groups_of(self, uid: int, gid: int | None) -> tuple[int, ...]:
+        """Asked of the system once: virtual users mostly share one uid."""
+        found = self._groups.get((uid, gid))
+        if found is None:
+            found = self._groups[uid, gid] = self._numbers.groups(uid, gid)
+        return found
 
     @staticmethod
     def _number(
