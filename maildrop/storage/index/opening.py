@@ -370,8 +370,12 @@ def _number_anew(
     generation = header.generation + 1 if header else 1
     with translated(f"write {files.log}"):
         new, new_header = files.replace_log(generation, Position(), uid_validity)
-        with contextlib.suppress(FileNotFoundError):
-            files.host.disk.unlink(files.snapshot)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                files.host.disk.unlink(files.snapshot)
+        except BaseException:
+            os.close(new)
+            raise
     table = IndexTable(uid_validity)
     table.boot = new_header.boot
     os.close(fd)
