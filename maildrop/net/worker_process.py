@@ -29,6 +29,7 @@ from twisted.internet.protocol import ProcessProtocol, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from maildrop.net.listeners import Bound
 from maildrop.net.transport import Transport
 from maildrop.net.workers import Launch, Process, WorkerFailed
 
@@ -167,7 +168,7 @@ class Spawned(ProcessProtocol):
 def launcher(
     reactor: Any,  # noqa: ANN401 (IReactorProcess, IReactorTime and IReactorFDSet)
     command: Sequence[str],
-    sockets: Mapping[str, int],
+    bound: Sequence[Bound],
     environment: Mapping[str, str],
 ) -> Launch:
     """Make what starts workers.
@@ -175,17 +176,19 @@ def launcher(
     Args:
         reactor: Where they are watched.
         command: Program and arguments, the program with its path.
-        sockets: Listening descriptors of this process, by name.
+        bound: What they listen on; the sockets stay open in this process.
         environment: Of the workers.
     """
-    given = {name: FIRST_SOCKET + at for at, name in enumerate(sockets)}
+    sockets = [one.socket for one in bound]
+    given = {one.listener.name: FIRST_SOCKET + at for at, one in enumerate(bound)}
     environment = {**environment, SOCKETS: json.dumps(given)}
 
     def launch(up: Callable[[], None], ended: Callable[[str], None]) -> Process:
         ours, theirs = socket.socketpair()
         channel = Channel(reactor, up)
         descriptors: dict[int, int | str] = {0: 0, 1: 1, 2: 2, CHANNEL: theirs.fileno()}
-        descriptors |= {given[name]: fd for name, fd in sockets.items()}
+        for at, listening in enumerate(sockets):
+            descriptors[FIRST_SOCKET + at] = listening.fileno()
         process = Spawned(channel, ended)
         try:
             Transport(ours, "", _Ends(), reactor).begin(channel)

@@ -77,6 +77,11 @@ class Talkers(Factory):
         return Server(reactor, LIMITS)  # type: ignore[arg-type] # it is the clock
 
 
+def say(fact: object) -> None:
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()
+
+
 def main(kind: str, directory: str) -> None:
     globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False)
     clock: Any = reactor
@@ -102,9 +107,9 @@ def main(kind: str, directory: str) -> None:
         limits=PortLimits(handshake=1.0, preface=1.0),
         stock=kind == "stock",
     )
-    print(json.dumps(names), flush=True)
+    say(names)
     clock.run()
-    print(json.dumps(failures), flush=True)
+    say(failures)
 
 
 if __name__ == "__main__":
