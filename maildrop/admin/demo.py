@@ -9,6 +9,7 @@ What is in the directory:
     maildrop.toml    the configuration
     passwd           the user
     password         the user's password, readable
+    muttrc           settings with which mutt works at once
     home/demo        the user's home, with a Maildir
     message.eml      a message to send
     state            certificate, control socket
@@ -57,6 +58,21 @@ Subject: Hello
 
 Hello from the other side of the socket.
 """
+_MUTTRC: Final = """\
+# Made by `maildrop demo` at each start: mutt -F {directory}/muttrc
+set certificate_file = "{directory}/state/certs/server.pem"
+set imap_user = "{user}"
+set imap_pass = "{password}"
+set folder = "imap://localhost:{imap}/"
+set spoolfile = "+INBOX"
+set record = "+Sent"
+set postponed = "+Drafts"
+set mbox_type = Maildir
+set from = "{user}@localhost"
+set use_from = yes
+set smtp_url = "smtp://{user}@localhost:{submission}/"
+set smtp_pass = "{password}"
+"""
 _HELP: Final = """
 A mail server for you to try is running on this machine alone.
 
@@ -71,15 +87,13 @@ Send a message (the server is for localhost only and relays nothing):
   curl smtp://127.0.0.1:{smtp} --mail-from you@example.org \\
        --mail-rcpt {user}@localhost -T {directory}/message.eml
 
-Read mail:
+Read mail; mutt can also send it:
 
   curl -u {user}:{password} 'imap://127.0.0.1:{imap}/INBOX;MAILINDEX=1'
   curl -u {user}:{password} --cacert {directory}/state/certs/server.pem \\
        'imaps://localhost:{imaps}/INBOX;MAILINDEX=2'
   curl -u {user}:{password} pop3://127.0.0.1:{pop3}/3
-  mutt -e 'set imap_pass={password} ssl_starttls=no' \\
-       -f imap://{user}@127.0.0.1:{imap}/INBOX
-  mutt -f {directory}/home/{user}/Maildir
+  mutt -F {directory}/muttrc
 
 See who is connected:
 
@@ -112,7 +126,9 @@ def demo(directory: Path) -> None:
     password = (directory / "password").read_text().strip()
 
     def started(services: Sequence[Mapping[str, str]]) -> None:
-        click.echo(_help(directory, password, services))
+        values = _values(directory, password, services)
+        (directory / "muttrc").write_text(_MUTTRC.format(**values))
+        click.echo(_HELP.format(**values))
 
     log = reading.configuration.log
     try:
@@ -121,7 +137,10 @@ def demo(directory: Path) -> None:
         raise Failed(EX_UNAVAILABLE, "\n".join(error.problems)) from error
 
 
-def _help(directory: Path, password: str, services: Sequence[Mapping[str, str]]) -> str:
+def _values(
+    directory: Path, password: str, services: Sequence[Mapping[str, str]]
+) -> dict[str, object]:
+    """What stands in the texts for people and for mutt."""
     ports: dict[str, str] = {}
     for service in services:
         secure = service["tls"] == "implicit"
@@ -133,13 +152,14 @@ def _help(directory: Path, password: str, services: Sequence[Mapping[str, str]])
         for name in _PORTS
         if name in ports
     ]
-    return _HELP.format(
-        user=USER,
-        password=password,
-        directory=directory,
-        ports="\n".join(lines),
-        **dict.fromkeys(_PORTS, "PORT") | ports,
-    )
+    return {
+        **dict.fromkeys(_PORTS, "PORT"),
+        **ports,
+        "user": USER,
+        "password": password,
+        "directory": directory,
+        "ports": "\n".join(lines),
+    }
 
 
 def prepare(directory: Path) -> None:
