@@ -1,0 +1,15 @@
+"""SEARCH and UID SEARCH: find messages."""
+
+from maildrop.imap.session import Session
+from maildrop.imap.wire import responses, search as wire
+from maildrop.mailbox.search import search as find
+
+
+async def search(session: Session, command: wire.Search) -> bytes:
+    """SEARCH: RFC 3501 section 6.4.4."""
+    selected = session.mailbox
+    found = await find(
+        selected.mailbox, selected.view, command.criterion, session.link.breathe
+    )
+    session.write(wire.response(found.uids if command.uid else found.numbers))
+    return responses.ok(command.tag, b"Search completed")
