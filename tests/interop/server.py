@@ -91,7 +91,8 @@ class Server:
 
     Args:
         users: Who has mail there.
-        configuration: More TOML, put behind the listeners.
+        configuration: More TOML, put behind the listeners; ``DIRECTORY`` in it stands
+            for the server's directory.
         top: TOML put before the first section.
         account: What the server works as when root starts it.
     """
@@ -109,6 +110,7 @@ class Server:
         self.directory.chmod(0o755)
         self.file = self.directory / "maildrop.toml"
         self.state = self.directory / "state"
+        self.certificate = self.state / "certs" / "server.pem"
         self.ports: dict[str, int] = {}
         self._names = tuple(ports)
         self._log = self.directory / "log"
@@ -158,6 +160,7 @@ class Server:
             f'endpoint = "tcp:0:interface=127.0.0.1"\ntls = "{PORTS[name][1]}"\n'
             for name in self._names
         )
+        configuration = configuration.replace("DIRECTORY", str(self.directory))
         self.file.write_text(
             f'version = 1\nhostname = "mail.{DOMAIN}"\nstate = "state"\n'
             f'user = "{account}"\n{top}\n[users]\npasswd = "passwd"\n'
