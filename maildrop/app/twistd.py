@@ -18,7 +18,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from maildrop.app import trial
-from maildrop.app.config import Reading, Unusable, find, load
+from maildrop.app.config import Problem, Reading, Unusable, find, load
 from maildrop.app.logging import LineObserver, destination
 from maildrop.app.making import make
 from maildrop.app.surroundings import look
@@ -58,15 +58,6 @@ class Options(usage.Options):
         ),
     )
 
-    def postOptions(self) -> None:
-        """See that the options fit together."""
-        names = (*trial.TRIAL_PORTS, "domain", "location", "state")
-        given = [name for name in names if self[name]]
-        if self["config"] and (self["passwd"] or given):
-            raise usage.UsageError("--config and options of a trial exclude each other")
-        if given and not self["passwd"]:
-            raise usage.UsageError(f"--{given[0]} needs --passwd FILE")
-
 
 def makeService(options: Options) -> IService:
     """The whole server; its ports are bound already.
@@ -96,12 +87,22 @@ def _reading(
     options: Options,
 ) -> tuple[Reading, tempfile.TemporaryDirectory[str] | None]:
     """The configuration, and the state directory if it goes away with us."""
+    names = (*trial.TRIAL_PORTS, "domain", "location", "state")
+    given = [name for name in names if options[name]]
+    if options["config"] and (options["passwd"] or given):
+        raise Unusable([_misused("--config and options of a trial exclude each other")])
+    if given and not options["passwd"]:
+        raise Unusable([_misused(f"--{given[0]} needs --passwd FILE")])
     if not options["passwd"]:
         return load(find(options["config"])), None
     if options["state"]:
         return trial.configuration(options, os.path.abspath(options["state"])), None
     temporary = tempfile.TemporaryDirectory(prefix="maildrop-")
     return trial.configuration(options, temporary.name), temporary
+
+
+def _misused(what: str) -> Problem:
+    return Problem("command line", 0, "", what)
 
 
 def _give_up(lines: Sequence[str], status: int) -> NoReturn:
