@@ -81,7 +81,7 @@ _TAGS: Final = {name: bytes([0x40 + tag]) for tag, name in enumerate(POPULAR)}
 _KEY: Final = re.compile(rb"HEADER\.FIELDS(\.NOT)? \((.*)\)", re.DOTALL).fullmatch
 
 #: Different sets and orders of fields that a compiled function remembers.
-_SEEN_MAX: Final = 256
+_SEEN_MAX: Final = 1024
 
 
 def fields_key(names: Iterable[bytes], *, without: bool = False) -> bytes:
@@ -219,7 +219,7 @@ class _Selection:
         return getter
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=32)
 def _compiled(key: bytes) -> Callable[[bytes], bytes | None]:
     return compile_fields(key)
 

@@ -25,7 +25,7 @@ from maildrop.message.limits import DEFAULT, Limits, Octets
 
 _VALUE: Final = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
 #: Needs the LF before the field; the value ends with its CR.
-_FIELD: Final = re.compile(rb"\n(([!-9;-~]++)[ \t]*+:(" + _VALUE + rb"))")
+_FIELD: Final = re.compile(rb"\n(([!-9;-~]++)[ \t]*+:[ \t]*+(" + _VALUE + rb"))")
 _LINE: Final = re.compile(rb"[^\n]++(?:\n[ \t][^\n]*+)*+\n?")
 _NAME: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:")
 _FOLD: Final = re.compile(rb"[\r\n]++(?=[ \t]|\Z)")
@@ -51,13 +51,13 @@ def scan(octets: Octets, start: int, end: int, limits: Limits = DEFAULT) -> list
     """The fields between two offsets, in order.
 
     Returns:
-        Line (with its CR, without the LF), name as written, value as written (it starts
-        with what follows the colon and ends with the CR).
+        Line (with its CR, without the LF), name as written, value (from the first
+        octet that is no space to the CR; ``cleaned`` makes one of its line).
     """
     if end - start > limits.header_octets:
         cut = octets.rfind(b"\n", start, start + limits.header_octets)
         end = max(cut, start)
-    found: list[Field] = _FIELD.findall(b"\n" + octets[start:end].rstrip(b"\n"))
+    found: list[Field] = _FIELD.findall(b"\n" + octets[start:end])
     if len(found) > limits.fields:
         del found[limits.fields :]
     return found
@@ -66,22 +66,27 @@ def scan(octets: Octets, start: int, end: int, limits: Limits = DEFAULT) -> list
 def collect(fields: list[Field], wanted: Collection[bytes]) -> dict[bytes, list[bytes]]:
     """The values of some fields, lower-case name -> values as ``cleaned``."""
     found: dict[bytes, list[bytes]] = {}
-    for _line, name, value in fields:
+    for line, name, value in fields:
         lower = name.lower()
         if lower in wanted:
+            if b"\n" in value or value in {b"\r", b""}:
+                value = cleaned(line)
+            elif value.endswith(b"\r"):
+                value = value[:-1]
             if lower in found:
-                found[lower].append(cleaned(value))
+                found[lower].append(value)
             else:
-                found[lower] = [cleaned(value)]
+                found[lower] = [value]
     return found
 
 
-def cleaned(value: bytes) -> bytes:
-    """A value as ``scan`` gives it, without the space after the colon and the last CR.
+def cleaned(line: bytes) -> bytes:
+    """The value in a line, without the space after the colon and the last CR.
 
     Folds stay as one LF.  A first line that holds nothing but white space keeps all of
     it but one octet.
     """
+    value = line.partition(b":")[2]
     if value.endswith(b"\r"):
         value = value[:-1]
     if b"\n" not in value:

@@ -91,8 +91,8 @@ class Searchable:
         if self._fields is None:
             self._fields = {}
             _, body = header_end(self._octets, 0, len(self._octets))
-            for _line, name, value in scan(self._octets, 0, body, self._limits):
-                self._fields.setdefault(name.lower(), []).append(cleaned(value))
+            for line, name, _ in scan(self._octets, 0, body, self._limits):
+                self._fields.setdefault(name.lower(), []).append(cleaned(line))
         return self._fields
 
     def _structure(self) -> Part:
@@ -103,8 +103,8 @@ class Searchable:
     def _header_text(self, part: Part) -> str:
         fields = scan(self._octets, part.start, part.body, self._limits)
         return "\n".join(
-            f"{decode(name)}: {decode_words(unfolded(cleaned(value)))}"
-            for _line, name, value in fields
+            f"{decode(name)}: {decode_words(unfolded(cleaned(line)))}"
+            for line, name, _ in fields
         )
 
     def _text_parts(self) -> list[Part | str]:

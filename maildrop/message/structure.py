@@ -240,7 +240,9 @@ class _Scanner:
         """
         before = at - 2 if self._octets[at - 2 : at - 1] == b"\r" else at - 1
         current = self._open[-1]
-        return before if current.children else max(before, current.body)
+        if current.kind is Kind.MULTIPART and current.children:
+            return before
+        return max(before, current.body)
 
     def _end_parts(self, index: int, end: int, closes: bool, line_end: int) -> bool:
         """A delimiter: end what it ends, begin what it begins."""
@@ -290,7 +292,7 @@ class _Scanner:
             fields = scan(self._octets, part.start, part.body, self._limits)
             part.fields = collect(fields, CONTENT_FIELDS)
         if parent.digest and b"content-type" not in part.fields:
-            self._enter_message(part)
+            self._enter_message(part, whole=whole)
         else:
             self._read_type(part, whole=whole)
 
@@ -320,7 +322,7 @@ class _Scanner:
             self._enter_multipart(part, parameters, whole=whole)
             part.digest = subtype.lower() == b"digest"
         elif kind == b"message" and subtype.lower() == b"rfc822":
-            self._enter_message(part)
+            self._enter_message(part, whole=whole)
 
     def _enter_multipart(
         self, part: Part, parameters: Parameters, *, whole: bool
@@ -338,8 +340,12 @@ class _Scanner:
             part.kind = Kind.MULTIPART
             self._delimiters.push(part, boundary[:BOUNDARY_MAX])
 
-    def _enter_message(self, part: Part) -> None:
+    def _enter_message(self, part: Part, *, whole: bool) -> None:
         if len(self._open) >= self._limits.depth or self._parts >= self._limits.parts:
             part.cut = True
-        else:
-            part.kind = Kind.MESSAGE
+            return
+        part.kind = Kind.MESSAGE
+        if not whole:
+            # The header ran into a delimiter, or the end: an empty message.
+            self._parts += 1
+            part.children.append(Part(part.body))

@@ -34,7 +34,7 @@ _OBS_LOCAL: Final = re.compile(
     + rb"]++)*+[ \t\r\n]*+@"
 ).match
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+").match
-_IN_COMMENT: Final = re.compile(rb"\\[^\r\n\0]|[()]").finditer
+_IN_COMMENT: Final = re.compile(rb"\\[^\r\n\0]|[()\n\0]").finditer
 _IN_STRING: Final = re.compile(rb'\\[^\r\n\0]|["\n\0]').finditer
 _IN_LITERAL: Final = re.compile(rb"\\[^\r\n\0]|[][]").finditer
 _PAIR_OR_BREAK: Final = re.compile(rb"\\([^\r\n\0])|\r?\n")
@@ -63,6 +63,11 @@ def plain(raw: bytes) -> bytes:
     if b"\\" in raw or b"\n" in raw:
         raw = _PAIR_OR_BREAK.sub(rb"\1", raw)
     return raw.replace(b"\0", REPLACEMENT) if b"\0" in raw else raw
+
+
+def _known_until(found: re.Match[bytes]) -> int:
+    """Up to where a string that never ends is taken for text."""
+    return found.end() if found[0] == b"\0" else found.start()
 
 
 class Reader:
@@ -100,7 +105,7 @@ class Reader:
                 return BROKEN
 
     def _skip_comment(self) -> bool:
-        start = self.pos + 1
+        start = last = self.pos + 1
         level = 1
         for found in _IN_COMMENT(self.data, start):
             if found[0] == b"(":
@@ -111,7 +116,9 @@ class Reader:
                     self.pos = found.end()
                     self.comment = plain(self.data[start : found.start()])
                     return True
-        self.comment = b""
+            else:
+                last = _known_until(found)
+        self.comment = plain(self.data[start:last])
         self.pos = self.end
         return False
 
@@ -135,7 +142,7 @@ class Reader:
         """``quoted-string``; the opening quote comes next.
 
         A string that never ends is broken; its text is then what stands before its
-        last line, or before its last quoted pair.
+        last line, before its last quoted pair, or up to its last NUL.
         """
         start = self.pos + 1
         last = start
@@ -143,7 +150,7 @@ class Reader:
             if found[0] == b'"':
                 self.pos = found.end()
                 return self.skip(), plain(self.data[start : found.start()])
-            last = found.start()
+            last = _known_until(found)
         self.pos = self.end
         return BROKEN, plain(self.data[start:last])
 

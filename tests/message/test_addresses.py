@@ -70,6 +70,9 @@ BROKEN: list[tuple[bytes, list[Address]]] = [
     (b"a\0b@c", [(None, None, b"a", NO_DOMAIN)]),
     (b'"\0" <a@b.c>', [(b"\xef\xbf\xbd", None, b"a", b"b.c")]),
     (b'"never closed <a@b.c>', [(None, None, NO_MAILBOX, NO_DOMAIN)]),
+    (b"a@b.c (never closed", [(None, None, b"a", NO_DOMAIN)]),
+    (b"a@b.c (never\n closed", [(b"never", None, b"a", NO_DOMAIN)]),
+    (b'Joe "never\n closed <a@b.c>', [(b"Joe never", None, NO_MAILBOX, NO_DOMAIN)]),
     (b"a@[1[2]", [(None, None, b"a", NO_DOMAIN)]),
 ]
 

@@ -232,8 +232,8 @@ def test_a_header_that_popular_cannot_hold_is_not_known(
 
 def test_more_sequences_of_fields_than_are_remembered() -> None:
     compiled = compile_fields(KEYS[0])
-    for number in range(600):
-        names = [POPULAR[(number >> shift) % 8] for shift in range(10)]
+    for number in range(2500):
+        names = [POPULAR[(number >> shift) % 8] for shift in range(12)]
         header = b"".join(b"%b: x\r\n" % name for name in names) + b"\r\n"
         popular = prepare(header)[b"HEADER.POPULAR"]
         assert compiled(popular) == fragment(header, KEYS[0])

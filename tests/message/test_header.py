@@ -41,10 +41,10 @@ def test_a_header_ends_at_the_first_empty_line(
 def test_fields_have_line_name_and_value() -> None:
     fields = scan(HEADER, 0, len(HEADER))
     assert [(name, value) for _, name, value in fields] == [
-        (b"Received", b" one\r\n\tfolded\r"),
-        (b"From", b" a@b\r"),
+        (b"Received", b"one\r\n\tfolded\r"),
+        (b"From", b"a@b\r"),
         (b"SUBJECT", b"x\r"),
-        (b"received", b" two\r"),
+        (b"received", b"two\r"),
     ]
     assert fields[1][0] == b"From : a@b\r"
 
@@ -77,7 +77,9 @@ def test_values_are_collected_by_name() -> None:
 def test_a_value_is_what_stands_behind_colon_and_space(
     value: bytes, clean: bytes
 ) -> None:
-    assert cleaned(value) == clean
+    assert cleaned(b"A :" + value) == clean
+    line = b"A :" + value + b"\n"
+    assert collect(scan(line, 0, len(line)), {b"a"}) == {b"a": [clean]}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import mmap
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from maildrop.message.limits import Limits
 from maildrop.message.structure import Kind, Part, structure
@@ -147,6 +147,11 @@ CASES: list[tuple[str, bytes, Tree]] = [
         [[b""]],
     ),
     (
+        "digest without end of header",
+        multipart("b", "--b\nSubject: x\n--b--\n", "digest"),
+        [[b""]],
+    ),
+    (
         "message of nothing",
         multipart("b", "--b\nContent-Type: message/rfc822\n\n--b--\n"),
         [[b""]],
@@ -287,6 +292,8 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=30).map(b"".join))
+@example(multipart("b", "--b\n--b\nSubject: x\n--b--\n", "digest"))
+@settings(max_examples=300)
 def test_parts_lie_inside_of_their_parents_one_after_the_other(octets: bytes) -> None:
     root = structure(octets)
     assert (root.start, root.end) == (0, len(octets))
