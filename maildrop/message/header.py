@@ -69,14 +69,14 @@ def collect(fields: list[Field], wanted: Collection[bytes]) -> dict[bytes, list[
     for line, name, value in fields:
         lower = name.lower()
         if lower in wanted:
-            if b"\n" in value or value in {b"\r", b""}:
-                value = cleaned(line)
-            elif value.endswith(b"\r"):
-                value = value[:-1]
-            if lower in found:
-                found[lower].append(value)
+            if b"\n" not in value and len(value) > 1 and value.endswith(b"\r"):
+                clean = value[:-1]
             else:
-                found[lower] = [value]
+                clean = cleaned(line)
+            if lower in found:
+                found[lower].append(clean)
+            else:
+                found[lower] = [clean]
     return found
 
 

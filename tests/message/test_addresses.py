@@ -163,11 +163,11 @@ def test_any_octets_are_the_same_with_and_without_the_short_cut(value: bytes) ->
     "value",
     [
         b"(" * 1_000_000,
-        b'"' * 999_999,
+        b'"' * 249_999,
         b"<" * 1_000_000,
         b"\\" * 1_000_000,
-        b"a " * 500_000,
-        b"a." * 500_000,
+        b"a " * 200_000,
+        b"a." * 200_000,
         b'"\\a' * 300_000,
         b"a@b(" * 200_000,
         b"[" * 1_000_000,
@@ -178,5 +178,5 @@ def test_any_octets_are_the_same_with_and_without_the_short_cut(value: bytes) ->
     ],
     ids=lambda value: repr(value[:6]),
 )
-def test_a_million_hostile_octets_are_gone_through_once(value: bytes) -> None:
+def test_a_megabyte_of_hostile_octets_is_gone_through_once(value: bytes) -> None:
     assert len(addresses(value, 100)) <= 102

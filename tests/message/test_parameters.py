@@ -200,7 +200,7 @@ def test_any_octets_are_read_or_not(value: bytes) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        b"a/b" + b";" * 1_000_000,
+        b"a/b" + b";" * 300_000,
         b"a/b" + b";a" * 300_000,
         b"a/b" + b";a=" * 300_000,
         b"a/b;a=" + b'"' * 500_000,
@@ -209,6 +209,6 @@ def test_any_octets_are_read_or_not(value: bytes) -> None:
     ],
     ids=lambda value: repr(value[:9]),
 )
-def test_a_million_hostile_octets_are_gone_through_once(value: bytes) -> None:
+def test_a_megabyte_of_hostile_octets_is_gone_through_once(value: bytes) -> None:
     found = media_type(value)
     assert found is None or len(found[2]) <= Limits().parameters
