@@ -10,7 +10,7 @@ BODYSTRUCTURE: a message that is no multipart has one part, 1, which is its body
 
 from collections.abc import Sequence
 
-from maildrop.message.header import select
+from maildrop.message.header import header_end, select
 from maildrop.message.limits import DEFAULT, Limits, Octets
 from maildrop.message.structure import Kind, Part, structure
 
@@ -34,10 +34,14 @@ def section(
     Returns:
         None if there is no such part.
     """
-    root = structure(octets, limits)
     if not path:
-        return octets[:] if not kind else _of_message(octets, root, kind, fields)
-    part = find(root, path)
+        if not kind:
+            return octets[:]
+        message = Part(0)
+        _, message.body = header_end(octets, 0, len(octets))
+        message.end = len(octets)
+        return _of_message(octets, message, kind, fields)
+    part = find(structure(octets, limits), path)
     if part is None:
         return None
     if not kind:
