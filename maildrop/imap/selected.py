@@ -70,6 +70,16 @@ class Selected:
             found += uids[span.start : span.stop]
         return found
 
+    def numbers(self, uids: Sequence[int]) -> Sequence[int]:
+        """The sequence numbers of UIDs of the view, ascending."""
+        view = self.view
+        if len(uids) * 16 < view.count:  # look each of a few up, pass all by for many
+            found = map(view.number, uids)
+            return [number for number in found if number is not None]
+        wanted = set(uids)
+        known = enumerate(view.uids[: view.count], 1)
+        return [number for number, uid in known if uid in wanted]
+
     def named(self, messages: SequenceSet, *, uid: bool) -> Sequence[int]:
         """The UIDs of the messages that the client named; see ``spans``."""
         return self.uids(self.spans(messages, uid=uid))

@@ -1,27 +1,28 @@
-"""Which messages fit what SEARCH asks (RFC 3501 section 6.4.4).
+"""SEARCH: which messages of a mailbox fit (RFC 3501 section 6.4.4).
 
 In this file:
-    search    finds them
-    Found     as sequence numbers and as UIDs
+    search    the UIDs that fit, as the session sees them
 
-How: columns are copied when the search begins, so that it sees one state of the mailbox
-however long it takes, and answer what they can at once (``search_columns``).  Then
-header fields are asked for, then bodies, and each only of those messages that can still
-make a difference: the cheaper question comes first.
+How it is done: every criterion is answered for all messages at once, as a ``bytes`` of
+ones and zeros, one for each message of the view; And, Or and Not are operations on
+such masks.  What columns can answer costs next to nothing; so inside And the cheap ones
+go first, and text is looked for only in messages that are still in question.  Reading
+goes in batches, with a pause after each, and after each body, so that a search never
+holds up the others.
 
-Text is compared folded (``text.folding``), as substrings.
-
-Limits: ``HEADERS`` or ``BODIES`` messages are read at a time, and after each message
-the caller's ``pause`` may let others work.
+What is compared: text is decoded and folded on both sides (``text.folding``); a part of
+a word is enough.  INTERNALDATE counts as the day in UTC.  A message that vanishes
+meanwhile does not fit.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+import datetime
+from array import array
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Final
 
 from maildrop.mailbox.open_mailbox import Mailbox
-from maildrop.mailbox.search_columns import Columns
 from maildrop.mailbox.view import View
 from maildrop.message import criteria
 from maildrop.message.criteria import Criterion
@@ -29,194 +30,286 @@ from maildrop.message.fragments import fields_key
 from maildrop.message.searchable import Searchable
 from maildrop.text.folding import fold
 
-#: Messages whose header fields are asked for at a time.
-HEADERS: Final = 200
-#: Messages that are read whole at a time,
-BODIES: Final = 50
-#: and their octets, unless it is a single one.
-BODY_OCTETS: Final = 1 << 20
+#: Messages whose header fields are looked at between two pauses.
+_HEADERS: Final = 500
+#: Messages read whole at a time, and their octets.
+_BODIES: Final = 50
+_BODY_OCTETS: Final = 1 << 20
+_DAY: Final = 86_400
+_EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
 
-Pause = Callable[[], Awaitable[None]]
-#: Whether a message fits, from its octets.
-Test = Callable[[bytes], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Messages, ascending.
-
-    Attributes:
-        numbers: Sequence numbers.
-        uids: UIDs.
-    """
-
-    numbers: Sequence[int]
-    uids: Sequence[int]
+Mask = bytes
 
 
 async def search(
-    mailbox: Mailbox, view: View, criterion: Criterion, pause: Pause
-) -> Found:
-    """Find messages.
+    mailbox: Mailbox,
+    view: View,
+    criterion: Criterion,
+    breathe: Callable[[], Awaitable[None]],
+) -> list[int]:
+    """The UIDs of the messages that fit, ascending.
 
     Args:
-        mailbox: Where.
-        view: Whose sequence numbers; messages it was not told of are not found.
+        mailbox: Where to look; it was refreshed just now.
+        view: The messages that the session knows, and what is recent in it.
         criterion: What is asked.
-        pause: Awaited again and again.
+        breathe: Lets others have their turn; awaited between batches.
     """
-    await mailbox.turn()
-    columns = Columns(view)
-    fits = await _Search(mailbox, columns, pause).fits(criterion, columns.all)
-    marks = columns.marks(fits)
-    return Found(
-        list(compress(columns.numbers, marks)), list(compress(columns.uids, marks))
-    )
+    asked = _Search(mailbox, view, breathe)
+    mask = await asked.mask(criterion, b"\1" * view.count)
+    return list(compress(asked.uids, mask))
+
+
+def cost(criterion: Criterion) -> int:
+    """0: columns answer it; 1: header fields are needed; 2: whole messages are."""
+    match criterion:
+        case criteria.And(criteria=parts):
+            return max(map(cost, parts))
+        case criteria.Or(left=left, right=right):
+            return max(cost(left), cost(right))
+        case criteria.Not(criterion=inner):
+            return cost(inner)
+        case criteria.BodyContains() | criteria.TextContains():
+            return 2
+        case (
+            criteria.HeaderContains()
+            | criteria.SentBefore()
+            | criteria.SentOn()
+            | criteria.SentSince()
+        ):
+            return 1
+    return 0
 
 
 class _Search:
-    """One search."""
+    """One search over one view."""
 
-    def __init__(self, mailbox: Mailbox, columns: Columns, pause: Pause) -> None:
+    def __init__(
+        self, mailbox: Mailbox, view: View, breathe: Callable[[], Awaitable[None]]
+    ) -> None:
         self._mailbox = mailbox
-        self._columns = columns
-        self._pause = pause
+        self._view = view
+        self._breathe = breathe
+        self.uids = view.uids[: view.count]
 
-    async def fits(self, criterion: Criterion, among: int) -> int:
-        """Those of a set of messages that fit."""
-        if not among:
-            return 0
+    async def mask(self, criterion: Criterion, among: Mask) -> Mask:
+        """The messages among those given that fit."""
         match criterion:
-            case criteria.And(parts):
-                for part in sorted(parts, key=_cost):
-                    among = await self.fits(part, among)
+            case criteria.And(criteria=parts):
+                for part in sorted(parts, key=cost):
+                    among = await self.mask(part, among)
                 return among
-            case criteria.Or(left, right):
-                first, second = sorted((left, right), key=_cost)
-                found = await self.fits(first, among)
-                return found | await self.fits(second, among ^ found)
-            case criteria.Not(inner):
-                return among ^ await self.fits(inner, among)
-        known = self._columns.answer(criterion)
-        if known is not None:
-            await self._pause()
-            return among & known
-        return await self._ask(criterion, among)
+            case criteria.Or(left=left, right=right):
+                first, second = sorted((left, right), key=cost)
+                fits = await self.mask(first, among)
+                rest = await self.mask(second, _without(among, fits))
+                return _either(fits, rest)
+            case criteria.Not(criterion=inner):
+                return _without(among, await self.mask(inner, among))
+        if cost(criterion):
+            return await self._read(criterion, among)
+        await self._mailbox.turn()  # others may have worked since the last pause
+        return _both(among, self._column(criterion))
 
-    async def _ask(self, criterion: Criterion, among: int) -> int:
-        """Those of a set that fit by what is in the message."""
-        columns = self._columns
-        test, key = _test(criterion)
-        marks = bytearray(len(columns.uids))
-        places = columns.places(among)
-        for part in _batches(places, None if key else columns.sizes):
-            uids = [columns.uids[place] for place in part]
-            if key:
-                found = await self._mailbox.fragments(key, uids)
-            else:
-                found = await self._mailbox.read_many(uids)
-            for place, octets in zip(part, found, strict=True):
-                if octets is not None and test(octets):
-                    marks[place] = 1
-                await self._pause()
-        return int.from_bytes(marks, "little")
+    # -- what columns say
+
+    def _column(self, criterion: Criterion) -> Mask:
+        fits = self._of_messages(criterion)
+        if fits is None:
+            fits = self._aligned(self._of_rows(criterion))
+        return fits
+
+    def _of_rows(self, criterion: Criterion) -> bytes:
+        """A mask over the rows of the table."""
+        table = self._mailbox.table
+        fits: Iterable[object]
+        match criterion:
+            case criteria.HasFlag(bits=bits):
+                fits = table.flags.translate(bytes(map(bits.__and__, range(256))))
+            case criteria.HasKeyword(name=name):
+                fits = map(table.keyword_bits([name]).__and__, table.keywords)
+            case criteria.Larger(octets=octets):
+                fits = map(octets.__lt__, table.sizes)
+            case criteria.Smaller(octets=octets):
+                fits = map(octets.__gt__, table.sizes)
+            case criteria.InternalBefore(date=date):
+                fits = map(_start(date).__gt__, table.dates)
+            case criteria.InternalSince(date=date):
+                fits = map(_start(date).__le__, table.dates)
+            case criteria.InternalOn(date=date):
+                days = range(_start(date), _start(date) + _DAY)
+                fits = (days[0] <= moment <= days[-1] for moment in table.dates)
+            case _:
+                raise TypeError(f"{criterion} is not about a column")
+        return bytes(map(bool, fits))
+
+    def _of_messages(self, criterion: Criterion) -> Mask | None:
+        """A mask over the messages of the view; None for what columns have to say."""
+        view, count = self._view, self._view.count
+        match criterion:
+            case criteria.All():
+                return b"\1" * count
+            case criteria.Recent():
+                return bytes(count - view.recent()) + b"\1" * view.recent()
+            case criteria.Numbers(messages=numbers):
+                spans = numbers.spans(count)
+                return self._ones(view.uids_of_numbers(*span) for span in spans)
+            case criteria.Uids(messages=numbers):
+                spans = numbers.spans(self.uids[-1] if count else 0)
+                return self._ones(view.uids_between(*span) for span in spans)
+        return None
+
+    def _ones(self, runs: Iterable[Sequence[int]]) -> Mask:
+        """Ones for runs of neighbouring messages, ascending."""
+        mask = bytearray(self._view.count)
+        for uids in runs:
+            if uids:
+                first = bisect_left(self.uids, uids[0])
+                mask[first : first + len(uids)] = b"\1" * len(uids)
+        return bytes(mask)
+
+    def _aligned(self, column: bytes | bytearray) -> Mask:
+        """A mask over the table's rows as one over the view's messages."""
+        if self._view.current:
+            return bytes(column[: self._view.count])
+        rows = map(self._mailbox.table.row, self.uids)
+        return bytes([0 if row is None else column[row] for row in rows])
+
+    # -- what has to be read
+
+    async def _read(self, criterion: Criterion, among: Mask) -> Mask:
+        uids = array("I", compress(self.uids, among))
+        if cost(criterion) == 1:
+            found = await self._by_header(criterion, uids)
+        else:
+            found = await self._by_body(criterion, uids)
+        return self._marks(found)
+
+    def _marks(self, found: Iterable[int]) -> Mask:
+        mask = bytearray(self._view.count)
+        for uid in found:
+            mask[bisect_left(self.uids, uid)] = 1
+        return bytes(mask)
+
+    async def _by_header(self, criterion: Criterion, uids: "array[int]") -> list[int]:
+        key = fields_key([_field(criterion)])
+        fits = _header_test(criterion)
+        found = []
+        for start in range(0, len(uids), _HEADERS):
+            batch = uids[start : start + _HEADERS]
+            pieces = await self._mailbox.fragments(key, batch)
+            found += [
+                uid
+                for uid, piece in zip(batch, pieces, strict=True)
+                if piece and fits(piece)
+            ]
+            await self._breathe()
+        return found
+
+    async def _by_body(self, criterion: Criterion, uids: "array[int]") -> list[int]:
+        fits = _body_test(criterion)
+        found = []
+        for batch in self._batches(uids):
+            messages = await self._mailbox.read_many(batch)
+            for uid, octets in zip(batch, messages, strict=True):
+                if octets is not None and fits(octets):
+                    found.append(uid)
+                await self._breathe()  # decoding one can take as long as many
+        return found
+
+    def _batches(self, uids: "array[int]") -> Iterator["array[int]"]:
+        """UIDs in runs of few messages and few octets."""
+        start = 0
+        while start < len(uids):
+            end, octets = start, 0
+            while end < len(uids) and end - start < _BODIES and octets < _BODY_OCTETS:
+                row = self._mailbox.table.row(uids[end])
+                octets += 0 if row is None else self._mailbox.table.sizes[row]
+                end += 1
+            yield uids[start:end]
+            start = end
 
 
-def _cost(criterion: Criterion) -> int:
-    """How much work a question is; only the order matters."""
+def _start(date: datetime.date) -> int:
+    """Seconds since 1970 UTC at which a day begins."""
+    return (date.toordinal() - _EPOCH) * _DAY
+
+
+def _field(criterion: Criterion) -> bytes:
+    """The header field that a criterion is about."""
+    return criterion.name if isinstance(criterion, criteria.HeaderContains) else b"DATE"
+
+
+def _header_test(criterion: Criterion) -> Callable[[bytes], bool]:
+    """Whether the lines of one header field fit."""
     match criterion:
-        case criteria.And(parts):
-            return max(map(_cost, parts))
-        case criteria.Or(left, right):
-            return max(_cost(left), _cost(right))
-        case criteria.Not(inner):
-            return _cost(inner)
-    return _COSTS.get(type(criterion), 0)
+        case criteria.HeaderContains(name=name, value=value):
+            text = fold(value)
+            plain = text.encode("ascii", "ignore") if text.isascii() else b""
+
+            def contains(piece: bytes) -> bool:
+                if len(piece) <= 2:
+                    return False  # the empty line alone: no such field
+                if plain and _is_plain(piece) and plain not in piece.lower():
+                    return False
+                return any(text in found for found in Searchable(piece).header(name))
+
+            return contains
+        case criteria.SentBefore(date=date):
+            return _sent(date.__gt__)
+        case criteria.SentSince(date=date):
+            return _sent(date.__le__)
+        case criteria.SentOn(date=date):
+            return _sent(date.__eq__)
+    raise TypeError(f"{criterion} is not about one header field")
 
 
-_COSTS: Final = {
-    criteria.SentBefore: 1,
-    criteria.SentOn: 1,
-    criteria.SentSince: 1,
-    criteria.HeaderContains: 2,
-    criteria.BodyContains: 3,
-    criteria.TextContains: 4,
-}
-
-
-def _batches(
-    places: Sequence[int], sizes: Sequence[int] | None
-) -> Iterator[Sequence[int]]:
-    """Places divided into what is read at a time.
-
-    Args:
-        places: Ascending.
-        sizes: Octets by place if the messages are read whole, None for headers.
-    """
-    if sizes is None:
-        for start in range(0, len(places), HEADERS):
-            yield places[start : start + HEADERS]
-        return
-    part: list[int] = []
-    octets = 0
-    for place in places:
-        octets += sizes[place]
-        if part and (len(part) >= BODIES or octets > BODY_OCTETS):
-            yield part
-            part, octets = [], sizes[place]
-        part.append(place)
-    if part:
-        yield part
-
-
-# -- questions about what is in a message
-
-
-def _test(criterion: Criterion) -> tuple[Test, bytes]:
-    """The test, and the key of the fragment it needs; empty for the whole message."""
-    date = fields_key([b"DATE"])
-    match criterion:
-        case criteria.HeaderContains(name, value):
-            return _header_test(name, fold(value)), fields_key([name])
-        case criteria.SentBefore(day):
-            return (
-                lambda it: (on := Searchable(it).sent()) is not None and on < day,
-                date,
-            )
-        case criteria.SentOn(day):
-            return lambda octets: Searchable(octets).sent() == day, date
-        case criteria.SentSince(day):
-            return (
-                lambda it: (on := Searchable(it).sent()) is not None and on >= day,
-                date,
-            )
-        case criteria.BodyContains(text):
-            wanted = fold(text)
-            return lambda octets: wanted in Searchable(octets).body(), b""
-        case criteria.TextContains(text):
-            return _text_test(fold(text)), b""
-    raise TypeError(f"no question about messages: {criterion}")
-
-
-def _header_test(name: bytes, wanted: str) -> Test:
-    """Whether one of the fields has the text in its value."""
-    quick = wanted.encode("utf-8", "replace")
-
-    def test(header: bytes) -> bool:
-        if header == b"\r\n":
-            return False
-        plain = header.isascii() and b"=?" not in header
-        # Nothing to decode: what is not in the line is not in the value.
-        if plain and quick not in header.replace(b"\r\n", b"").lower():
-            return False
-        return any(wanted in value for value in Searchable(header).header(name))
+def _sent(fits: Callable[[datetime.date], bool]) -> Callable[[bytes], bool]:
+    def test(piece: bytes) -> bool:
+        sent = Searchable(piece).sent()
+        return sent is not None and fits(sent)
 
     return test
 
 
-def _text_test(wanted: str) -> Test:
-    def test(octets: bytes) -> bool:
-        message = Searchable(octets)
-        return wanted in message.headers() or wanted in message.body()
+def _body_test(criterion: Criterion) -> Callable[[bytes], bool]:
+    """Whether a whole message fits."""
+    match criterion:
+        case criteria.BodyContains(text=value):
+            text = fold(value)
+            return lambda octets: text in Searchable(octets).body()
+        case criteria.TextContains(text=value):
+            text = fold(value)
 
-    return test
+            def contains(octets: bytes) -> bool:
+                message = Searchable(octets)
+                return text in message.headers() or text in message.body()
+
+            return contains
+    raise TypeError(f"{criterion} is not about text")
+
+
+def _is_plain(lines: bytes) -> bool:
+    """Whether field lines are as they read: one line each, ASCII, nothing encoded."""
+    encoded = b"=?" in lines or not lines.isascii()
+    return not encoded and b"\r\n " not in lines and b"\r\n\t" not in lines
+
+
+def _both(left: Mask, right: Mask) -> Mask:
+    return _number(_integer(left) & _integer(right), len(left))
+
+
+def _either(left: Mask, right: Mask) -> Mask:
+    return _number(_integer(left) | _integer(right), len(left))
+
+
+def _without(left: Mask, right: Mask) -> Mask:
+    return _number(_integer(left) & ~_integer(right), len(left))
+
+
+def _integer(mask: Mask) -> int:
+    return int.from_bytes(mask, "little")
+
+
+def _number(integer: int, length: int) -> Mask:
+    return integer.to_bytes(length, "little")

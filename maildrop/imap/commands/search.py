@@ -11,5 +11,6 @@ async def search(session: Session, command: wire.Search) -> bytes:
     found = await find(
         selected.mailbox, selected.view, command.criterion, session.link.breathe
     )
-    session.write(wire.response(found.uids if command.uid else found.numbers))
+    numbers = found if command.uid else selected.numbers(found)
+    session.write(wire.response(numbers))
     return responses.ok(command.tag, b"Search completed")
