@@ -35,12 +35,7 @@ def section(
         None if there is no such part.
     """
     if not path:
-        if not kind:
-            return octets[:]
-        message = Part(0)
-        _, message.body = header_end(octets, 0, len(octets))
-        message.end = len(octets)
-        return _of_message(octets, message, kind, fields)
+        return _of_message(octets, _whole(octets), kind, fields) if kind else octets[:]
     part = find(structure(octets, limits), path)
     if part is None:
         return None
@@ -51,6 +46,14 @@ def section(
     if part.kind is not Kind.MESSAGE:
         return None
     return _of_message(octets, part.children[0], kind, fields)
+
+
+def _whole(octets: Octets) -> Part:
+    """The message, without a look at what is in it."""
+    message = Part(0)
+    _, message.body = header_end(octets, 0, len(octets))
+    message.end = len(octets)
+    return message
 
 
 def _of_message(
