@@ -1,0 +1,71 @@
+"""What stands before every subcommand."""
+
+import pytest
+
+from maildrop import __version__
+from maildrop.admin.main import COMMANDS, maildrop as group, run
+from tests.admin.conftest import Command
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"maildrop {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert name in capsys.readouterr().out
+
+
+def test_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["config", "nonsense"], ["user", "add"], ["--nonsense"]]
+)
+def test_what_is_used_wrongly_ends_with_64(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """EX_USAGE of sysexits(3)."""
+    assert run(arguments) == 64
+    err = capsys.readouterr().err
+    assert "Usage: maildrop" in err
+    assert "maildrop: " in err
+
+
+def test_a_configuration_that_is_not_there_ends_with_78(maildrop: Command) -> None:
+    """EX_CONFIG of sysexits(3)."""
+    maildrop.config.unlink()
+    outcome = maildrop("user", "list")
+    assert outcome.status == 78
+    assert outcome.err == (
+        f"maildrop: {maildrop.config}: cannot be read: No such file or directory\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["status", "who", "reload", "stop"])
+def test_what_does_not_run_cannot_be_asked(maildrop: Command, command: str) -> None:
+    """EX_UNAVAILABLE of sysexits(3)."""
+    outcome = maildrop(command)
+    assert outcome.status == 69
+    assert "maildrop is not running" in outcome.err
+
+
+def test_nobody_in_particular_cannot_be_kicked(maildrop: Command) -> None:
+    assert maildrop("kick").status == 64
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete(maildrop: Command, shell: str) -> None:
+    outcome = maildrop("completion", shell)
+    assert outcome.status == 0
+    assert "_MAILDROP_COMPLETE" in outcome.out
+
+
+def test_only_known_names_are_commands() -> None:
+    assert group.commands == {}
+    assert run(["outcome"]) == 64
