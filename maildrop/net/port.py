@@ -37,6 +37,7 @@ from maildrop.net.transport import Transport
 
 ACCEPTS: Final = 64  # connections taken in one turn
 REST: Final = 1.0  # seconds without accepting when descriptors run out
+SILENCE: Final = 60.0  # seconds between log lines about that
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -136,6 +137,7 @@ class Port:
         self._admission = Admission(limits)
         self._accepts = 1
         self._waiting = False
+        self._silent_until = 0.0
         self.listening = False
 
     @property
@@ -188,7 +190,7 @@ class Port:
         accepted = 0
         for _ in range(self._accepts):
             if self._admission.full:
-                self._wait("{limit} connections at once", self._admission.connections)
+                self._wait(f"{self._admission.connections} connections at once")
                 break
             try:
                 connection, client = self.socket.accept()
@@ -196,7 +198,7 @@ class Port:
                 break
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self._wait("{limit}", error.strerror)
+                    self._wait(os.strerror(error.errno))
                     self._reactor.callLater(REST, self._go_on)
                     break
                 continue  # this client is gone already
@@ -245,12 +247,17 @@ class Port:
             if self._waiting:
                 self._go_on()
 
-    def _wait(self, reason: str, limit: object) -> None:
+    def _wait(self, reason: str) -> None:
         self._waiting = True
         self._reactor.removeReader(self)
-        self._log.warn(
-            "{port} accepts nobody for now: " + reason, port=self.getHost(), limit=limit
-        )
+        now = self._reactor.seconds()
+        if now >= self._silent_until:
+            self._silent_until = now + SILENCE
+            self._log.warn(
+                "{port} accepts nobody for now: {reason}",
+                port=self.getHost(),
+                reason=reason,
+            )
 
     def _go_on(self) -> None:
         if self.listening and self._waiting:

@@ -487,13 +487,14 @@ class Transport(ConnectedSocket):
         self._queued = 0
         self._tls = None  # it knows a descriptor that is not ours any more
         producer, self._producer = self._producer, None
+        protocol, self.protocol = self.protocol, None  # no circle: freed at once
         if self._aborted:
             self.reset_on_close()
         self.socket.close()
         try:
             if producer is not None:
                 producer.stopProducing()
-            if self.protocol is not None:
-                self.protocol.connectionLost(reason)
+            if protocol is not None:
+                protocol.connectionLost(reason)
         finally:
             self.port.ended(self)

@@ -1,7 +1,9 @@
 """The transport, on a socket of which the test decides what it takes and gives."""
 
 import errno
+import gc
 import socket
+import weakref
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from maildrop.net.transport import READ, READ_MOST, SEND_LIMIT, Transport
+from tests.net.talker import Talker
 from tests.net.wire import Wire
 
 
@@ -29,10 +32,10 @@ class Listening:
     handshake = 30.0
 
     def __init__(self) -> None:
-        self.over: list[Transport] = []
+        self.over: list[object] = []
 
     def ended(self, transport: Transport) -> None:
-        self.over.append(transport)
+        self.over.append(transport.client)
 
 
 @implementer(IPushProducer)
@@ -273,9 +276,28 @@ def test_a_reset_is_told_once() -> None:
     bench.receive(OSError(errno.ECONNRESET, "reset"))
     bench.transport.connectionLost(Failure(main.CONNECTION_LOST))
     assert len(bench.sink.lost) == 1
-    assert bench.port.over == [bench.transport]
+    assert bench.port.over == [("192.0.2.1", 1234)]
     assert bench.wire.calls == ["close"]
     assert not bench.reading
+
+
+def test_nothing_refers_to_a_connection_that_is_gone() -> None:
+    wire: Any = Wire()
+    reactor = MemoryReactorClock()
+    talker = Talker(reactor)
+    transport = Transport(wire, ("192.0.2.1", 1234), Listening(), reactor)
+    transport.begin(talker)
+    wire.incoming.append(b"echo a\r\n")
+    transport.doRead()
+    transport.connectionLost(Failure(main.CONNECTION_LOST))
+    alive = weakref.ref(talker)
+    gc.disable()
+    try:
+        del talker, transport
+        assert alive() is None, "freed without a collection"
+    finally:
+        gc.enable()
+    assert reactor.getDelayedCalls() == []
 
 
 def test_an_end_of_input_ends_a_protocol_that_cannot_half_close() -> None:
