@@ -25,6 +25,8 @@ from maildrop.errors import KeywordLimit
 from maildrop.mailbox.flags import DELETED, KEYWORDS_MAX, SEEN
 
 _MASK_UNSEEN: Final = bytes(0 if bits & SEEN else 1 for bits in range(256))
+#: Up to so many rows it is cheaper to move up what is behind each.
+_FEW: Final = 4
 _MASK_DELETED: Final = bytes(1 if bits & DELETED else 0 for bits in range(256))
 
 
@@ -233,12 +235,10 @@ class MessageTable:
             by: Whose doing it is.
         """
         gone = [self.uids[row] for row in rows]
-        self.uids = without(self.uids, rows)
-        self.sizes = without(self.sizes, rows)
-        self.dates = without(self.dates, rows)
-        self.mod_seqs = without(self.mod_seqs, rows)
-        self.keywords = without(self.keywords, rows)
-        self.flags = without(self.flags, rows)
+        self.uids = without(self.uids, rows)  # views may hold the old one
+        for column in (self.sizes, self.dates, self.mod_seqs, self.keywords):
+            cut(column, rows)
+        cut(self.flags, rows)
         self.highest_mod_seq = max(self.highest_mod_seq, mod_seq)
         self.journal.entries.append(Change(mod_seq, gone, expunged=True, by=by))
 
@@ -260,3 +260,12 @@ def without(column: Column, rows: Sequence[int]) -> Column:
         start = row + 1
     kept += column[start:]
     return kept
+
+
+def cut(column: Column, rows: Sequence[int]) -> None:
+    """Take some rows (ascending) out of a column, in place."""
+    if len(rows) > _FEW:
+        column[:] = without(column, rows)
+        return
+    for row in reversed(rows):
+        del column[row]
