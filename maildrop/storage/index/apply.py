@@ -3,7 +3,8 @@
 What this process writes and what it reads from others goes through the same code.
 
 In this file:
-    apply    carry out the changes of one record
+    apply     carry out the changes of one record
+    replay    carry out those of many, before anybody looks at the table
 
 Security: the log may have been written by anyone who may write the mailbox.  Lengths,
 order and names are checked; what does not fit raises ``Damaged``.
@@ -41,14 +42,58 @@ def apply(table: IndexTable, payload: bytes, by: object | None = None) -> None:
     """
     mod_seq = mod_seq_of(payload)
     for kind, body in changes(payload):
-        carry_out = _HANDLERS.get(kind)
-        if carry_out is None:
-            continue
-        try:
-            carry_out(table, body, mod_seq, by)
-        except (struct.error, ValueError, IndexError, OverflowError) as error:
-            raise Damaged(f"log record: {error}") from error
+        _carry_out(table, kind, body, mod_seq, by)
     table.highest_mod_seq = max(table.highest_mod_seq, mod_seq)
+
+
+def replay(table: IndexTable, payloads: Sequence[bytes]) -> None:
+    """Carry out records on a table that has no views.
+
+    Messages are removed all together at the end: one by one each would cost a pass over
+    the columns.
+
+    Raises:
+        Damaged: A record makes no sense.
+    """
+    expunged: list[tuple[array[int], int]] = []
+    for payload in payloads:
+        mod_seq = mod_seq_of(payload)
+        for kind, body in changes(payload):
+            if kind == Kind.EXPUNGE:
+                expunged.append((_uids(body), mod_seq))
+            else:
+                _carry_out(table, kind, body, mod_seq, None)
+        table.highest_mod_seq = max(table.highest_mod_seq, mod_seq)
+    gone: set[int] = set()
+    for uids, mod_seq in expunged:
+        there = [uid for uid in uids if uid not in gone and table.row(uid) is not None]
+        gone.update(there)
+        table.remember_expunged(there, mod_seq)
+    if gone:
+        table.remove_rows(table.rows(sorted(gone)), table.highest_mod_seq, None)
+        # It remembered them once more.
+        del table.expunged_uids[-len(gone) :]
+        del table.expunged_mod_seqs[-len(gone) :]
+
+
+def _carry_out(
+    table: IndexTable, kind: int, body: bytes, mod_seq: int, by: object | None
+) -> None:
+    handler = _HANDLERS.get(kind)
+    if handler is None:
+        return
+    try:
+        handler(table, body, mod_seq, by)
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
+        raise Damaged(f"log record: {error}") from error
+
+
+def _uids(body: bytes) -> "array[int]":
+    if len(body) % 4:
+        raise Damaged("a column is too short")
+    uids = from_octets(U32, body)
+    _check_ascending(uids)
+    return uids
 
 
 class _Body:
@@ -155,9 +200,7 @@ def _flags(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
 
 
 def _expunge(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> None:
-    uids = from_octets(U32, body)
-    _check_ascending(uids)
-    rows = table.rows(uids)
+    rows = table.rows(_uids(body))
     if rows:
         table.remove_rows(rows, mod_seq, by)
 

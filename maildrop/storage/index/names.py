@@ -15,7 +15,7 @@ import itertools
 from array import array
 from collections.abc import Sequence
 
-from maildrop.mailbox.table import without
+from maildrop.mailbox.table import cut
 from maildrop.storage.index.columns import U32
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.window import Window
@@ -102,7 +102,7 @@ class Names:
 
     def remove(self, rows: Sequence[int]) -> None:
         """Forget rows (ascending)."""
-        self.offsets = without(self.offsets, rows)
+        cut(self.offsets, rows)
         self._dense = False
 
     def all(self) -> list[bytes]:

@@ -35,7 +35,7 @@ from twisted.logger import Logger
 
 from maildrop.durable import translate, translated
 from maildrop.errors import AccessDenied, MailboxVanished, StorageFailure
-from maildrop.storage.index.apply import apply
+from maildrop.storage.index.apply import apply, replay
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.host import Host
@@ -264,8 +264,7 @@ def _replay(files: Files, opened: Opened) -> Opened:
     octets = os.pread(opened.fd, size - opened.offset, opened.offset)
     tail = Tail(opened.header.generation, octets)
     try:
-        for payload in tail.payloads:
-            apply(table, payload)
+        replay(table, tail.payloads)
     except Damaged as error:
         table.names.close()
         why = Damaged(str(error), table.uid_validity)

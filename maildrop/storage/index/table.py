@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
-from maildrop.mailbox.table import MessageTable, without
+from maildrop.mailbox.table import MessageTable, cut
 from maildrop.storage.index.columns import U32, U64
 from maildrop.storage.index.names import Names
 
@@ -25,7 +25,8 @@ class IndexTable(MessageTable):
         checked: u8 by row, how many pieces its cache record has, once this process has
             seen that it can be believed; else 0.
         saved: u32 by row, when it came into this mailbox (RFC 8514 SAVEDATE).
-        object_ids: u64 by row, kept when a message is copied (RFC 8474 EMAILID).
+        object_ids: u64 by row, kept when a message is copied (RFC 8474 EMAILID); 0 for
+            one that follows from the name.
         expunged_uids: u32, UIDs that are gone, in the order they went.
         expunged_mod_seqs: u64, MODSEQ of each of them.
         forgotten_mod_seq: Expunges up to this MODSEQ may be forgotten.
@@ -57,17 +58,20 @@ class IndexTable(MessageTable):
     def remove_rows(self, rows: Sequence[int], mod_seq: int, by: object | None) -> None:
         """Remove messages, tell the views, and remember the UIDs."""
         gone = [self.uids[row] for row in rows]
-        self.expunged_uids.extend(gone)
-        self.expunged_mod_seqs.extend([mod_seq] * len(gone))
+        self.remember_expunged(gone, mod_seq)
         if self.uidls:
             for uid in gone:
                 self.uidls.pop(uid, None)
-        self.cache = without(self.cache, rows)
-        self.checked = without(self.checked, rows)
-        self.saved = without(self.saved, rows)
-        self.object_ids = without(self.object_ids, rows)
+        for column in (self.cache, self.saved, self.object_ids):
+            cut(column, rows)
+        cut(self.checked, rows)
         self.names.remove(rows)
         super().remove_rows(rows, mod_seq, by)
+
+    def remember_expunged(self, uids: Sequence[int], mod_seq: int) -> None:
+        """Keep in mind which messages went, and when."""
+        self.expunged_uids.extend(uids)
+        self.expunged_mod_seqs.extend([mod_seq] * len(uids))
 
     def prune_expunged(self, limit: int = EXPUNGED_MAX) -> None:
         """Forget the oldest expunged UIDs beyond ``limit``."""

@@ -40,7 +40,7 @@ from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.maildir.folder import Folder
-from maildrop.storage.maildir.names import new_base
+from maildrop.storage.maildir.names import new_base, object_id
 from maildrop.storage.maildir.scan import split
 from maildrop.storage.maildir.staging import Staged, discard, link_in
 
@@ -186,7 +186,7 @@ def _link_some(
             flags=table.flags[row] & ALL_SYSTEM,
             keywords=table.keywords_of(table.keywords[row]),
             pieces=pieces,
-            object_id=table.object_ids[row],
+            object_id=table.object_ids[row] or object_id(table.names.name(row)),
         )
         try:
             link_in(source.folder, name, mark, target.folder, staged, source.host)

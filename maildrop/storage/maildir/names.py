@@ -70,7 +70,7 @@ def order(name: bytes) -> tuple[int, int, bytes]:
 
 
 def object_id(base: bytes) -> int:
-    """A number for the message's content, the same whenever the ledger is rebuilt."""
+    """The object id of a message that was not copied: follows from its name."""
     return int.from_bytes(hashlib.blake2b(base, digest_size=8).digest(), "little") or 1
 
 

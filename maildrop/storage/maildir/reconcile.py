@@ -30,7 +30,6 @@ from maildrop.storage.maildir.names import (
     Letters,
     base_of,
     new_base,
-    object_id,
     order,
     sizes,
 )
@@ -70,6 +69,7 @@ class Reconciler:
         self._known = known
         self._host = host
         self._letters = Letters(ledger.table.keyword_names)
+        self._now = 0
 
     # -- names
 
@@ -241,6 +241,7 @@ class Reconciler:
             batch.expunge([uids[row] for row in findings.missing])
             self._forget_notes([uids[row] for row in findings.missing], batch)
         uid = self._ledger.table.uid_next
+        self._now = int(self._host.clock())
         arrived = sorted(findings.new.items(), key=lambda item: order(item[0]))
         for base, path in arrived:
             if self._append(uid, base, path, batch):
@@ -310,8 +311,11 @@ class Reconciler:
             except StorageFailure as error:
                 self._log.warn("message passed over: {error}", error=str(error))
                 return False
-        flags, keywords = self._parse(name, 0)
-        self._note(uid, base, path, flags, keywords, batch)
+        flags, keywords = 0, 0
+        if name != base:
+            flags, keywords = self._parse(name, 0)
+        if not mark or name != base:
+            self._note(uid, base, path, flags, keywords, batch)
         batch.append(
             uid,
             min(size, _SIZE_MAX),
@@ -319,7 +323,6 @@ class Reconciler:
             flags | mark,
             keywords,
             base,
-            saved=int(self._host.clock()),
-            object_id=object_id(base),
+            saved=self._now,
         )
         return True

@@ -24,7 +24,7 @@ from maildrop.mailbox.interfaces import NewMessage
 from maildrop.storage.index.fragments import cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.maildir.folder import Folder
-from maildrop.storage.maildir.names import new_base, object_id, staged_name, with_place
+from maildrop.storage.maildir.names import new_base, staged_name, with_place
 
 #: Messages above this size are taken apart when first asked for, not at delivery.
 _PREPARE_MAX: Final = 1 << 24
@@ -94,7 +94,7 @@ def stage(folder: Folder, message: NewMessage, host: Host) -> Staged:
         flags=message.flags,
         keywords=message.keywords,
         pieces=cacheable(octets) if len(octets) <= _PREPARE_MAX else {},
-        object_id=object_id(base),
+        object_id=0,
     )
 
 
