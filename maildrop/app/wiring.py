@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IOpenSSLContextFactory, IProtocolFactory
 from zope.interface import implementer
 
 from maildrop.app.config import Reading
+from maildrop.app.crowding import Uncrowded
 from maildrop.app.directory import open_users
 from maildrop.app.privileges import Rights, make_directory
 from maildrop.app.schema import Configuration
@@ -186,7 +187,11 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         configuration,
         reactor,
         certificates,
-        _authenticator(configuration, users, reactor, hashing),
+        _uncrowded(
+            configuration,
+            _authenticator(configuration, users, reactor, hashing),
+            sessions,
+        ),
         post,
         Router(
             users,
@@ -233,6 +238,13 @@ def _authenticator(
     )
 
 
+def _uncrowded(
+    configuration: Configuration, authenticator: Authenticator, sessions: Sessions
+) -> Authenticator | Uncrowded:
+    most = configuration.limits.connections_per_user
+    return Uncrowded(authenticator, sessions, most) if most else authenticator
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """What the factories of protocols are made of."""
@@ -240,7 +252,7 @@ class _Parts:
     configuration: Configuration
     reactor: Any
     certificates: ReachedCertificates
-    authenticator: Authenticator
+    authenticator: Authenticator | Uncrowded
     post: Post
     router: Router
     agent: Agent
