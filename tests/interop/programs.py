@@ -7,6 +7,7 @@ In this file:
 A program that is not there is an error: ``tests/interop/run`` installs all of them.
 """
 
+import contextlib
 import os
 import pty
 import shutil
@@ -110,15 +111,17 @@ class Programs:
         os.close(its)
         reader = threading.Thread(target=_drain, args=(ours, painted), daemon=True)
         reader.start()
+        status: int | str = f"no end in {seconds} s"
         try:
-            status = process.wait(seconds)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = process.wait(seconds)
         finally:
             process.kill()
             process.wait()
             reader.join()
             os.close(ours)
         text = b"".join(painted)
-        assert status == 0, f"{program} ended with {status}: {text[-3000:]!r}"
+        assert status == 0, f"{program}: {status}: {text[-3000:]!r}"
         return text
 
     def _path(self, program: str) -> str:

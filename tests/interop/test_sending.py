@@ -193,8 +193,8 @@ def test_a_message_for_both_is_stored_for_both(server: Server) -> None:
 
 def test_lmtp_is_taken_from_a_unix_socket() -> None:
     configuration = (
-        '[[listen]]\nprotocol = "lmtp"\nendpoint = "unix:DIRECTORY/lmtp.sock:mode=600"\n'
-        'tls = "none"\n'
+        '[[listen]]\nprotocol = "lmtp"\ntls = "none"\n'
+        'endpoint = "unix:DIRECTORY/lmtp.sock:mode=600"\n'
     )
     with Server(configuration=configuration) as server:
         path = str(server.directory / "lmtp.sock")
