@@ -40,6 +40,7 @@ from maildrop.errors import (
 )
 from maildrop.imap.wire.mailbox_name import decode, encode
 from maildrop.mailbox.interfaces import MailboxEntry
+from maildrop.mailbox.names import check
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.remembered import Remembered
@@ -89,17 +90,13 @@ class MboxStore:
     # -- names and paths
 
     def _levels(self, name: str) -> list[str]:
+        check(name)
         levels = [encode(level).decode("ascii") for level in name.split("/")]
         for level in levels:
-            if (
-                not level
-                or level.startswith(".")
-                or level.endswith(".lock")
-                or "\0" in level
-                or "\n" in level
-                or len(level) > _FILE_NAME_MAX
-            ):
+            if level.startswith(".") or level.endswith(".lock"):
                 raise MailboxNameInvalid(f"no mailbox can be called {name!r}")
+            if len(level) > _FILE_NAME_MAX:
+                raise MailboxNameInvalid(f"{name!r} is too long for a file")
         if len(levels) > LEVELS_MAX:
             raise MailboxNameInvalid(f"{name!r} has more than {LEVELS_MAX} levels")
         return levels

@@ -20,6 +20,7 @@ from maildrop.errors import (
 )
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import MailboxEntry
+from maildrop.mailbox.names import check
 from maildrop.storage.memory.mailbox import MemoryMailbox
 
 #: Levels of hierarchy a name may have.
@@ -85,9 +86,10 @@ class MemoryStore:
 
     def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox and the levels above it."""
+        check(name)
         levels = name.split("/")
-        if not all(levels) or len(levels) > LEVELS_MAX:
-            raise MailboxNameInvalid(f"no mailbox can be called {name!r}")
+        if len(levels) > LEVELS_MAX:
+            raise MailboxNameInvalid(f"{name!r} has more than {LEVELS_MAX} levels")
         if self._mailboxes.get(name) is not None:
             raise MailboxExists(f"mailbox {name!r} exists")
         for depth in range(1, len(levels)):

@@ -1,0 +1,18 @@
+"""The contract of stores, kept by the memory."""
+
+from collections.abc import Callable
+
+import pytest
+
+from maildrop.storage.memory.store import MemoryStore
+from tests.storage.contract import HierarchyContract, StoreContract
+
+
+@pytest.fixture
+def open_store() -> Callable[[], MemoryStore]:
+    store = MemoryStore(lambda: 1000.0)
+    return lambda: store
+
+
+class TestMemory(StoreContract, HierarchyContract):
+    """Mail that vanishes with the process."""
