@@ -34,11 +34,14 @@ Errors: ``MailboxVanished`` when the files are gone or were numbered anew under 
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from twisted.logger import Logger
+
 from maildrop.durable import translate, translated
-from maildrop.errors import AccessDenied, MailboxVanished
+from maildrop.errors import AccessDenied, MailboxVanished, MaildropError
 from maildrop.storage.index.apply import apply
 from maildrop.storage.index.batch import Batch, Kind, changes
 from maildrop.storage.index.catch_up import take_over
@@ -62,6 +65,8 @@ class Ledger:
         table: The columns; the same object as long as the ledger is open.
         fresh: The mailbox was numbered just now: every message in it is new.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -89,6 +94,9 @@ class Ledger:
         self._log_octets = log_octets
         self._files = Files(directory, host, new_uid_validity, messages_max)
         self._held = 0
+        # The lock of the file knows no threads: who asks whether it is free must not
+        # let go of what another thread of ours holds.
+        self._mutex = threading.Lock()
         opened = open_ledger(self._files)
         self._fd = opened.fd
         self._header = opened.header
@@ -118,7 +126,12 @@ class Ledger:
     @property
     def busy(self) -> bool:
         """Whether another process is changing the mailbox now."""
-        return not self._held and not is_free(self._fd)
+        if not self._mutex.acquire(blocking=False):
+            return False  # we are
+        try:
+            return not is_free(self._fd)
+        finally:
+            self._mutex.release()
 
     @property
     def compaction_due(self) -> bool:
@@ -179,8 +192,9 @@ class Ledger:
         self.read_only = read_only
 
     def _switch(self, fd: int, header: LogHeader, offset: int) -> None:
-        os.close(self._fd)
-        self._fd = fd
+        with contextlib.nullcontext() if self._held else self._mutex:
+            os.close(self._fd)
+            self._fd = fd
         self._header = header
         self._offset = offset
 
@@ -205,19 +219,26 @@ class Ledger:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock, with everything that others did read; may be nested."""
-        self._lock()
+        """Hold the lock, with everything that others did read; may be nested.
+
+        Raises:
+            MailboxInUse: Another process holds it too long.
+            MailboxVanished: The files have another place now, or are gone.
+        """
+        if self._held:
+            yield
+            return
+        self._mutex.acquire()
+        self._held = 1
         try:
+            self._lock()
             yield
         finally:
-            self._held -= 1
-            if not self._held:
-                unlock(self._fd)
+            unlock(self._fd)
+            self._held = 0
+            self._mutex.release()
 
     def _lock(self) -> None:
-        if self._held:
-            self._held += 1
-            return
         while True:
             lock(self._fd, self._host, self._files.log)
             facts = os.fstat(self._fd)
@@ -225,15 +246,15 @@ class Ledger:
                 break
             unlock(self._fd)
             self._catch_up(replaced=True)
-        self._held = 1
+        try:
+            there = os.stat(self._files.log)
+        except FileNotFoundError:
+            raise MailboxVanished(f"{self._files.directory} is gone") from None
+        if (there.st_dev, there.st_ino) != (facts.st_dev, facts.st_ino):
+            raise MailboxVanished(f"{self._files.directory} is another mailbox now")
         if facts.st_size != self._offset:
-            try:
-                self._read_tail()
-                self._cut_tail()
-            except BaseException:
-                self._held = 0
-                unlock(self._fd)
-                raise
+            self._read_tail()
+            self._cut_tail()
 
     def _cut_tail(self) -> None:
         """What is behind the last whole record is the work of one that died."""
@@ -306,6 +327,10 @@ class Ledger:
         try:
             if self._offset > self._log_octets // _CLOSE_FOLDS and not self.read_only:
                 self.compact()
+        except (MaildropError, FileNotFoundError) as error:
+            self._log.info(
+                "{log} stays as it is: {error}", log=self._files.log, error=str(error)
+            )
         finally:
             self.table.names.close()
             os.close(self._fd)

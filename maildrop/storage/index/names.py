@@ -15,9 +15,9 @@ import itertools
 from array import array
 from collections.abc import Sequence
 
+from maildrop.errors import MailboxVanished
 from maildrop.mailbox.table import cut
 from maildrop.storage.index.columns import U32
-from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.window import Window
 
 
@@ -64,7 +64,7 @@ class Names:
         """The name of a row.
 
         Raises:
-            Damaged: The snapshot was cut short under us.
+            MailboxVanished: The snapshot was cut short under us.
         """
         at = self.offsets[row]
         if at >= self._blob:
@@ -75,7 +75,7 @@ class Names:
         if self._window is not None:
             found = self._window.line(self._base + at, b"\0")
         if found is None:
-            raise Damaged("names cut off")
+            raise MailboxVanished("the ledger was cut short")
         return found
 
     def append(self, name: bytes) -> None:
@@ -109,7 +109,7 @@ class Names:
         """The names of all rows, in row order.
 
         Raises:
-            Damaged: The snapshot was cut short under us.
+            MailboxVanished: The snapshot was cut short under us.
         """
         octets = bytes(self._tail)
         if self._window is not None and self._blob:
@@ -120,14 +120,14 @@ class Names:
         parts.pop()
         if self._dense:
             if len(parts) != len(self.offsets):
-                raise Damaged("names cut off")
+                raise MailboxVanished("the ledger was cut short")
             return parts
         starts = itertools.accumulate((len(part) + 1 for part in parts), initial=0)
         by_start = dict(zip(starts, parts, strict=False))
         try:
             return list(map(by_start.__getitem__, self.offsets))
         except KeyError:
-            raise Damaged("names cut off") from None
+            raise MailboxVanished("the ledger was cut short") from None
 
     def holds(self, name: bytes) -> bool:
         """Whether some row has, or has had, a name; one pass over all octets."""

@@ -4,6 +4,7 @@ In this file:
     Files          where they are, and how they are replaced
     Opened         what was found
     open_ledger    open them, made or mended as needed
+    still          keep everybody from changing them
     cut_tail       mend the torn end of a log
 
 All of it happens with the lock of the log held.  What is found, and what is done:
@@ -27,7 +28,7 @@ Every such finding but the first and the last is logged.
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -189,6 +190,19 @@ def open_ledger(files: Files, *, keep_lock: bool = False) -> Opened:
     if not keep_lock:
         unlock(opened.fd)
     return opened
+
+
+@contextlib.contextmanager
+def still(directory: str, host: Host) -> Iterator[None]:
+    """Hold the lock of the ledger in a directory, while the directory is renamed.
+
+    Whoever waits for it finds afterwards that the files have another place.
+    """
+    fd, _ = _open_locked(Files(directory, host, lambda above: above + 1, 0))
+    try:
+        yield
+    finally:
+        os.close(fd)
 
 
 def _open_locked(files: Files) -> tuple[int, bool]:

@@ -50,6 +50,7 @@ from maildrop.errors import (
 from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import locked
+from maildrop.storage.index.opening import still
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
 from maildrop.storage.maildir.layout import directory_of, name_of
@@ -239,7 +240,8 @@ class MaildirStore:
                 raise MailboxNotFound(f"no mailbox {name!r}")
             beside = self._path(self._unused(_DELETED))
             with translated(f"remove {self._path(directory)}"):
-                self._host.disk.rename(self._path(directory), beside)
+                with still(self._path(directory), self._host):
+                    self._host.disk.rename(self._path(directory), beside)
                 self._host.disk.synchronize_directory(self._root)
         self._special.remove(name)
         shutil.rmtree(beside, ignore_errors=True)
@@ -298,7 +300,8 @@ class MaildirStore:
                 if before is None or after is None:
                     continue
                 if self._is_mailbox(old) and not self._is_mailbox(new):
-                    disk.rename(self._path(old), self._path(new))
+                    with still(self._path(old), self._host):
+                        disk.rename(self._path(old), self._path(new))
                 self._rename_special(before, after)
             disk.synchronize_directory(self._root)
             disk.unlink(self._journal)
