@@ -68,6 +68,12 @@ class StoppingDisk(QuickDisk):
         self._count()
         super().write(fd, octets)
 
+    def write_at(self, fd: int, octets: Octets, offset: int) -> None:
+        if self._left == 0 and self._torn and not self.stopped:
+            super().write_at(fd, bytes(octets)[: len(octets) // 2], offset)
+        self._count()
+        super().write_at(fd, octets, offset)
+
     def truncate(self, fd: int, size: int) -> None:
         self._count()
         super().truncate(fd, size)

@@ -2,6 +2,7 @@
 
 In this file:
     MboxFile    the file of one mailbox
+    Appendix    what is going to be appended to it
     gap         what has to stand between two messages
 
 Every use goes through ``reading`` or ``writing``, which lock the file, make sure that
@@ -9,12 +10,13 @@ the path still names the file that was locked (an editor may have put another on
 place meanwhile), and finish a rewrite that a crash interrupted.
 
 States of an append: written at the end -> synced.  A failure in between cuts the file
-back; a crash leaves the beginning of a message that nobody was promised.
+back; what a crash leaves of it is cut off by the next one to look (``intent``).
 """
 
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from maildrop.durable import translate, translated
@@ -25,6 +27,21 @@ from maildrop.storage.mbox.rewrite import recover, replace_tail
 
 JOURNAL: Final = "maildrop.rewrite"
 _TRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Appendix:
+    """What is going to be appended.
+
+    Attributes:
+        size: Of the file before.
+        octets: What comes behind it.
+        starts: Offsets of the From_ lines in the file.
+    """
+
+    size: int
+    octets: bytes
+    starts: Sequence[int]
 
 
 class MboxFile:
@@ -110,35 +127,36 @@ class MboxFile:
             opened.st_dev,
         )
 
-    def append(self, fd: int, messages: Iterable[bytes]) -> list[int]:
-        """Put messages at the end; they are on disk when it returns.
+    def appendix(self, fd: int, messages: Iterable[bytes]) -> Appendix:
+        """What has to be appended so that messages stand at the end.
 
         Args:
             fd: From ``writing``.
             messages: From_ line, content and blank line of each.
+        """
+        size = os.fstat(fd).st_size
+        missing = gap(os.pread(fd, 3, max(0, size - 3)), size)
+        starts = []
+        parts = [missing]
+        at = size + len(missing)
+        for message in messages:
+            starts.append(at)
+            parts.append(message)
+            at += len(message)
+        return Appendix(size, b"".join(parts), starts)
 
-        Returns:
-            The offset of each From_ line.
+    def append(self, fd: int, appendix: Appendix) -> None:
+        """Append; it is on disk when this returns.
 
         Raises:
             NoSpace, StorageFailure: Nothing was appended.
         """
-        size = os.fstat(fd).st_size
-        missing = gap(os.pread(fd, 3, max(0, size - 3)), size)
-        offsets = []
-        parts = [missing]
-        at = size + len(missing)
-        for message in messages:
-            offsets.append(at)
-            parts.append(message)
-            at += len(message)
         try:
-            self._host.disk.write_at(fd, b"".join(parts), size)
+            self._host.disk.write_at(fd, appendix.octets, appendix.size)
             self._host.disk.synchronize(fd)
         except OSError as error:
-            self.cut(fd, size)
+            self.cut(fd, appendix.size)
             raise translate(error, f"append to {self.path}") from error
-        return offsets
 
     def cut(self, fd: int, size: int) -> None:
         """Undo an append, as far as the disk allows."""

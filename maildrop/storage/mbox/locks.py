@@ -136,7 +136,7 @@ class MboxLock:
 
     def _unique(self) -> str:
         host = self._host
-        return f"{host.name.decode()}.{host.process}.{host.serial()}"
+        return f"{host.name.decode()}.{host.process}.{host.random(6).hex()}"
 
     def _release_dotlock(self) -> None:
         if self._made:

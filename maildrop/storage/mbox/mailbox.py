@@ -12,7 +12,7 @@ Order of the locks: mbox first, then ledger.
 
 | operation | steps | a crash in between |
 |---|---|---|
-| publish | file appended, synced; ledger record, synced | a message not promised |
+| publish | noted (``intent``); appended, synced; ledger record, synced | see there |
 | expunge | tail rewritten (``rewrite``); ledger record | the file tells: gone from it |
 | flags | ledger record | the file says less until ``settle`` |
 | settle | fields overwritten, or tail rewritten; layout saved | done again |
@@ -26,7 +26,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from maildrop.durable import Content, translated
-from maildrop.errors import MailboxInUse, MailboxVanished, MessageExpunged
+from maildrop.errors import (
+    MailboxInUse,
+    MailboxVanished,
+    MaildropError,
+    MessageExpunged,
+)
 from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
 from maildrop.storage.index.fragments import Fragments
@@ -35,6 +40,7 @@ from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.locks import is_taken_now
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.table import IndexTable
+from maildrop.storage.mbox import intent
 from maildrop.storage.mbox.compose import compose, octets_of
 from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible
@@ -114,7 +120,7 @@ class MboxMailbox:
         found = self._file.stat()
         if found is None:
             self._missing()
-        elif not self._places.knows(Stamp.of(found)):
+        elif intent.is_open(self._ledger) or not self._places.knows(Stamp.of(found)):
             with self._reading():
                 return
 
@@ -131,6 +137,9 @@ class MboxMailbox:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[int]:
+        if intent.is_open(self._ledger) and not self.read_only:
+            with self._writing():
+                pass
         with self._file.reading() as fd:
             self._synchronize(fd)
             yield fd
@@ -138,6 +147,7 @@ class MboxMailbox:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[int]:
         with self._file.writing(create=self._optional) as fd:
+            intent.end_append(fd, self._file, self._ledger)
             self._synchronize(fd)
             yield fd
 
@@ -240,12 +250,13 @@ class MboxMailbox:
         if not isinstance(staged, _Staged):
             raise TypeError("publish takes what stage gave")
         with self._writing() as fd, self._ledger.locked():
-            size = os.fstat(fd).st_size
-            starts = self._file.append(fd, staged.raw)
+            appendix = self._file.appendix(fd, staged.raw)
+            intent.announce(self._ledger, appendix)
+            self._file.append(fd, appendix)
             try:
-                return self._record(staged, starts, by)
-            except BaseException:
-                self._file.cut(fd, size)
+                return self._record(staged, appendix.starts, by)
+            except MaildropError:
+                self._file.cut(fd, appendix.size)
                 raise
             finally:
                 self._places.layout.stamp = Stamp.of(os.fstat(fd))
@@ -282,6 +293,7 @@ class MboxMailbox:
                 object_id=int.from_bytes(self._host.random(8), "little"),
             )
             places.append((uid, start, len(raw), flags, keywords))
+        intent.ended(batch)
         self._ledger.commit(batch, by)
         for place in places:
             self._places.layout.append(*place)
