@@ -2,6 +2,7 @@
 
 In this file:
     LineObserver    an observer of ``twisted.logger`` that writes lines
+    observer        one for a file
     destination     where twistd's options say the lines go
 
 Formats:
@@ -17,6 +18,7 @@ written; a line is cut at ``LINE_MAX`` characters.
 
 import datetime
 import json
+import os
 import re
 import string
 import sys
@@ -30,9 +32,10 @@ from twisted.logger import (
     eventAsText,
     formatEvent,
 )
-from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
+#: What stands for standard output where a file is named.
+STANDARD_OUTPUT: Final = "-"
 #: Characters of the longest line; tracebacks are the longest.
 LINE_MAX: Final = 16_384
 #: Twisted's own chatter (factories starting, connections refused) below this is left
@@ -58,14 +61,23 @@ class LineObserver:
 
     Args:
         out: Where to.
+        path: The file that ``out`` is, to be opened anew; "-" for none.
 
     Attributes:
         format: "text" or "json".
         level: The least level written: debug, info, warn or error.
+        path: The file, "-" for none.
     """
 
-    def __init__(self, out: TextIO, format: str = "text", level: str = "info") -> None:  # noqa: A002
+    def __init__(
+        self,
+        out: TextIO,
+        format: str = "text",  # noqa: A002
+        level: str = "info",
+        path: str = STANDARD_OUTPUT,
+    ) -> None:
         self._out = out
+        self.path = path
         self.format = format
         self.level = level
 
@@ -84,9 +96,14 @@ class LineObserver:
 
     def reopen(self) -> None:
         """Open the file anew, for it may have been put aside (logrotate)."""
-        again = getattr(self._out, "reopen", None)
-        if again is not None:
-            again()
+        if self.path != STANDARD_OUTPUT:
+            self._out.close()
+            self._out = opened(self.path)
+
+    def close(self) -> None:
+        """Write no more."""
+        if self.path != STANDARD_OUTPUT:
+            self._out.close()
 
     def _line(self, event: LogEvent, level: str, source: str) -> str:
         seconds = float(event.get("log_time") or 0.0)
@@ -135,8 +152,8 @@ def _fields(event: LogEvent) -> dict[str, object]:
     return fields
 
 
-def destination(options: Mapping[str, Any]) -> TextIO | None:
-    """Where twistd was told to write the log.
+def destination(options: Mapping[str, Any]) -> str | None:
+    """Where twistd was told to write the log: a full path, or "-".
 
     Args:
         options: Options of twistd itself.
@@ -146,8 +163,18 @@ def destination(options: Mapping[str, Any]) -> TextIO | None:
     """
     if options.get("syslog") or options.get("logger"):
         return None
-    name = options.get("logfile") or ("-" if options.get("nodaemon") else "twistd.log")
-    if name == "-":
+    default = STANDARD_OUTPUT if options.get("nodaemon") else "twistd.log"
+    name = options.get("logfile") or default
+    return name if name == STANDARD_OUTPUT else os.path.abspath(name)
+
+
+def opened(path: str) -> TextIO:
+    """A log file, written at its end whoever else does; "-" is standard output."""
+    if path == STANDARD_OUTPUT:
         return sys.stdout
-    file: Any = LogFile.fromFullPath(name, rotateLength=None)
-    return file  # type: ignore[no-any-return]
+    return open(path, "a", encoding="utf-8", errors="backslashreplace")
+
+
+def observer(path: str, format: str, level: str) -> LineObserver:  # noqa: A002
+    """The observer that writes to a file."""
+    return LineObserver(opened(path), format, level, path)

@@ -10,6 +10,7 @@ from typing import Any
 
 from maildrop.app.config import Reading
 from maildrop.app.logging import LineObserver
+from maildrop.app.parent import Parent
 from maildrop.app.privileges import rights
 from maildrop.app.service import Maildrop
 from maildrop.app.wiring import control_listener, listeners, wire
@@ -22,8 +23,8 @@ def make(
     *,
     observer: LineObserver | None = None,
     temporary: tempfile.TemporaryDirectory[str] | None = None,
-) -> Maildrop:
-    """The server of a configuration.
+) -> Maildrop | Parent:
+    """The server of a configuration; with several workers, their parent.
 
     Args:
         reading: The configuration.
@@ -43,6 +44,9 @@ def make(
         owner = owners.owner_of(None)
         if one.path is not None and owner is not None:
             os.chown(one.path, *owner)
+    if configuration.workers != 1:
+        wiring.watcher.close()  # all could be wired; the workers do it for good
+        return Parent(reading, reactor, owners, bound, observer=observer)
     return Maildrop(
         reading, reactor, wiring, bound, observer=observer, temporary=temporary
     )

@@ -19,7 +19,7 @@ from twisted.python import usage
 
 from maildrop.app import trial
 from maildrop.app.config import Problem, Reading, Unusable, find, load
-from maildrop.app.logging import LineObserver, destination
+from maildrop.app.logging import destination, observer
 from maildrop.app.making import make
 from maildrop.app.surroundings import look
 from maildrop.errors import MaildropError
@@ -73,10 +73,10 @@ def makeService(options: Options) -> IService:
         if reading.fatal:
             raise Unusable(reading.problems)
         parent: Mapping[str, Any] = options.parent or {}
-        out = destination(parent)
+        path = destination(parent)
         log = reading.configuration.log
-        observer = None if out is None else LineObserver(out, log.format, log.level)
-        return make(reading, reactor, observer=observer, temporary=temporary)
+        lines = None if path is None else observer(path, log.format, log.level)
+        return make(reading, reactor, observer=lines, temporary=temporary)
     except CannotListen as error:
         _give_up(error.problems, EX_UNAVAILABLE)
     except MaildropError as error:

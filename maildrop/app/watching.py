@@ -144,10 +144,12 @@ class DiskWatcher:
         self._timer: IDelayedCall | None = None
         self._round: list[_Watch] = []
         self._full = False
+        self._reading = False
 
     def start(self) -> None:
         """Begin to read inotify; the process forks no more."""
         if self._inotify is not None:
+            self._reading = True
             self._reactor.addReader(self)
 
     # -- mailbox.gate.Watcher
@@ -184,7 +186,8 @@ class DiskWatcher:
         for watch in list(self._watches):
             self._end(watch)
         if self._inotify is not None:
-            self._reactor.removeReader(self)
+            if self._reading:
+                self._reactor.removeReader(self)
             self._inotify.close()
             self._inotify = None
 

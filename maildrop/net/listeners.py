@@ -98,7 +98,7 @@ class Listener:
     @property
     def name(self) -> str:
         """What distinguishes it from other listeners."""
-        return f"{self.protocol} {self.endpoint}"
+        return f"{self.protocol} {self.tls} {self.endpoint}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from twisted.logger import LogEvent, Logger, LogLevel, LogPublisher
 
-from maildrop.app.logging import LINE_MAX, LineObserver, destination
+from maildrop.app.logging import LINE_MAX, LineObserver, destination, observer
 
 
 def event(format_: str, **fields: object) -> LogEvent:
@@ -114,14 +114,48 @@ def test_twistds_other_logs_are_left_to_twistd(option: str) -> None:
     assert destination({option: "x", "nodaemon": True}) is None
 
 
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"nodaemon": True}, "-"),
+        ({"nodaemon": True, "logfile": "-"}, "-"),
+        ({"logfile": "/var/log/x"}, "/var/log/x"),
+        ({}, str(Path("twistd.log").absolute())),
+    ],
+)
+def test_the_log_goes_where_twistd_is_told(
+    options: dict[str, object], path: str
+) -> None:
+    assert destination(options) == path
+
+
 def test_a_file_is_opened_anew_after_it_was_put_aside(tmp_path: Path) -> None:
-    out = destination({"logfile": str(tmp_path / "log")})
-    assert out is not None
-    observer = LineObserver(out)
-    observer(event("first"))
-    (tmp_path / "log").rename(tmp_path / "log.1")
-    observer.reopen()
-    observer(event("second"))
-    out.close()
+    path = tmp_path / "log"
+    lines = observer(str(path), "text", "info")
+    lines(event("first"))
+    path.rename(tmp_path / "log.1")
+    lines.reopen()
+    lines(event("second"))
     assert "first" in (tmp_path / "log.1").read_text()
-    assert "second" in (tmp_path / "log").read_text()
+    assert "second" in path.read_text()
+    path.unlink()
+    lines.reopen()
+    lines.close()
+
+
+def test_two_processes_write_to_one_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "log")
+    one, other = observer(path, "text", "info"), observer(path, "text", "info")
+    for each in (one, other, one, other):
+        each(event("a line"))
+    assert len((tmp_path / "log").read_text().splitlines()) == 4
+    one.close()
+    other.close()
+
+
+def test_standard_output_is_not_opened_anew() -> None:
+    out = io.StringIO()
+    lines = LineObserver(out)
+    lines.reopen()
+    lines(event("still here"))
+    assert "still here" in out.getvalue()
