@@ -118,9 +118,9 @@ def _from_mbox(octets: bytes) -> bytes:
     """A message of an mbox without what belongs to the file."""
     octets = re.sub(rb"\A>?From .*\n", b"", octets)
     octets = re.sub(
-        rb"^(?:X-)?(?:Status|Keywords):.*\n", b"", octets, count=3, flags=re.M
+        rb"^(?:X-)?(?:Status|Keywords):.*\n", b"", octets, count=3, flags=re.MULTILINE
     )
-    octets = re.sub(rb"^>(>*From )", rb"\1", octets, flags=re.M)
+    octets = re.sub(rb"^>(>*From )", rb"\1", octets, flags=re.MULTILINE)
     assert octets.endswith(b"\n\n")
     return octets[:-1].replace(b"\n", b"\r\n")
 
@@ -156,7 +156,9 @@ def _by_mutt(
 ) -> list[bytes]:
     store = programs.file(
         "store",
-        '#!/bin/sh\nn=$(ls "$HOME/out" | wc -l)\ncat > "$HOME/out/$(printf %03d "$n")"\n',
+        '#!/bin/sh\nn=$(ls "$HOME/out" | wc -l)\n'
+        'cat > "$HOME/out/$(printf %03d "$n")"\n',
+        'cat > "$HOME/out/$(printf %03d "$n")"\n',
         0o700,
     )
     out = programs.home / "out"
@@ -186,7 +188,7 @@ def _by_mutt(
     stored = [path.read_bytes().replace(b"\n", b"\r\n") for path in files]
     # What it hands on has a Status field, whatever it reads from.
     return [
-        re.sub(rb"^Status: [RO]+\r\n", b"", each, count=1, flags=re.M)
+        re.sub(rb"^Status: [RO]+\r\n", b"", each, count=1, flags=re.MULTILINE)
         for each in stored
     ]
 
