@@ -27,16 +27,18 @@ def status(setting: Setting, as_json: bool) -> None:
         click.echo(f"{name} {count}")
     click.echo()
     listing(
-        ("service", "endpoint", "tls", "sessions", "begun"),
+        ("service", "endpoint", "tls"),
         [
-            (
-                service["protocol"],
-                service["endpoint"],
-                service["tls"],
-                found["sessions"].get(service["protocol"], 0),
-                found["begun"].get(service["protocol"], 0),
-            )
-            for service in found["services"]
+            (each["protocol"], each["endpoint"], each["tls"])
+            for each in found["services"]
         ],
+        as_json=False,
+    )
+    click.echo()
+    names = dict.fromkeys(each["protocol"] for each in found["services"])
+    sessions, begun = found["sessions"], found["begun"]
+    listing(
+        ("service", "sessions", "begun"),
+        [(name, sessions.get(name, 0), begun.get(name, 0)) for name in names],
         as_json=False,
     )

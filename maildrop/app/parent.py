@@ -141,3 +141,4 @@ class Parent(Running):
             for port in self._ports:
                 port.stopListening()
             close_all(self._bound)
+        self.tell_end()

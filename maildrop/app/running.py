@@ -112,6 +112,10 @@ class Running(MultiService):
                 endpoint=service["endpoint"],
             )
 
+    def tell_end(self) -> None:
+        """Log that all is over."""
+        self._log.info("maildrop has ended")
+
     # -- reload
 
     def _hung_up(self, number: int, frame: FrameType | None) -> None:
@@ -174,7 +178,6 @@ class Running(MultiService):
                 self._log.failure("not stopped in order")
         MultiService.stopService(self)
         self._rights.unsettle()
-        self._log.info("maildrop has ended")
 
     def steps(self) -> Sequence[Any]:
         """What is to be done to stop, in order: functions that give coroutines."""

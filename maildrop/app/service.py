@@ -74,6 +74,7 @@ class Maildrop(Running):
         self._temporary = temporary
         self._started = started
         self.ports: list[IListeningPort] = []
+        self._served: list[dict[str, str]] = []
         self.control: Control
 
     # -- start
@@ -90,9 +91,10 @@ class Maildrop(Running):
             self._wiring.certificates,
             limits=limits(self._wiring.configuration),
         )
+        self._served = self._serving()
         tune_garbage_collection()
         if self._started is None:
-            self.tell_start(self.served())
+            self.tell_start(self._served)
         else:
             self._started(self)
 
@@ -115,6 +117,9 @@ class Maildrop(Running):
 
     def served(self) -> list[dict[str, str]]:
         """What is served: protocol, endpoint and TLS mode."""
+        return self._served
+
+    def _serving(self) -> list[dict[str, str]]:
         return [
             {
                 "protocol": one.listener.protocol,
@@ -185,6 +190,8 @@ class Maildrop(Running):
 
     async def _end_threads(self) -> None:
         self._wiring.stop()
+        if self._started is None:
+            self.tell_end()
         if self._temporary is not None:
             self._temporary.cleanup()
 

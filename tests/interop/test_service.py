@@ -229,3 +229,23 @@ def test_as_a_daemon_it_writes_its_log_file(tmp_path: Path) -> None:
         until(lambda: not (tmp_path / "pid").exists())
     finally:
         shutil.rmtree(server.directory)
+
+
+def test_workers_are_replaced_under_their_sessions() -> None:
+    with Server(top="workers = 2") as server:
+        send(server, ADDRESS)
+        clients = [imaplib.IMAP4("127.0.0.1", server.ports["imap"]) for _ in range(4)]
+        for client in clients:
+            client.login(NAME, PASSWORD)
+            assert client.select() == ("OK", [b"1"])
+        before = {session["session"].partition(".")[0] for session in server.who()}
+        assert server.maildrop("reload").returncode == 0
+        with imaplib.IMAP4("127.0.0.1", server.ports["imap"]) as late:
+            late.login(NAME, PASSWORD)
+            pids = {session["session"].partition(".")[0] for session in server.who()}
+            assert pids > before
+        for client in clients:
+            assert client.noop()[0] == "OK"
+            client.logout()
+        until(lambda: server.who() == [])
+        assert server.trouble() == []
