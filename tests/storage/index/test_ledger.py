@@ -234,6 +234,31 @@ def test_expunged_uids_are_remembered_and_pruned(open_ledger: OpenLedger) -> Non
     assert table.expunged_since(start) is None
 
 
+class Model:
+    """What the mailbox should be, whichever process did what."""
+
+    def __init__(self) -> None:
+        self.flags: dict[int, int] = {}
+        self.given_out = 0
+
+    def do(self, step: str, ledger: Ledger, number: int) -> None:
+        if step == "add":
+            uids = add(ledger, *[b"n%d" % n for n in range(number % 3 + 1)])
+            assert uids[0] > self.given_out
+            self.given_out = uids[-1]
+            self.flags.update(dict.fromkeys(uids, 0))
+        elif step == "flag" and number in self.flags:
+            flag(ledger, number, number % 32)
+            self.flags[number] = number % 32
+        elif step == "expunge":
+            expunge(ledger, number)
+            self.flags.pop(number, None)
+        elif step == "fold":
+            ledger.compact()
+        elif step == "refresh":
+            ledger.refresh()
+
+
 Step = tuple[str, int, int]
 steps = st.lists(
     st.tuples(
@@ -262,33 +287,17 @@ def test_two_processes_never_disagree(
         return Ledger(str(directory), host, lambda above: above + 1)
 
     ledgers = [opened(), opened()]
-    model: dict[int, int] = {}
-    given_out = 0
+    model = Model()
     for step, who, number in taken:
-        ledger = ledgers[who]
-        if step == "add":
-            names = [b"n%d" % n for n in range(number % 3 + 1)]
-            uids = add(ledger, *names)
-            assert uids[0] > given_out
-            given_out = uids[-1]
-            model.update(dict.fromkeys(uids, 0))
-        elif step == "flag" and number in model:
-            flag(ledger, number, number % 32)
-            model[number] = number % 32
-        elif step == "expunge":
-            expunge(ledger, number)
-            model.pop(number, None)
-        elif step == "fold":
-            ledger.compact()
-        elif step == "refresh":
-            ledger.refresh()
-        elif step == "reopen":
-            ledger.close()
+        if step == "reopen":
+            ledgers[who].close()
             ledgers[who] = opened()
+        else:
+            model.do(step, ledgers[who], number)
     for ledger in ledgers:
         ledger.refresh()
     assert state(ledgers[0]) == state(ledgers[1])
     table = ledgers[0].table
-    assert dict(zip(table.uids, table.flags, strict=True)) == model
+    assert dict(zip(table.uids, table.flags, strict=True)) == model.flags
     for ledger in ledgers:
         ledger.close()

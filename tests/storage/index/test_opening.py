@@ -41,10 +41,10 @@ def test_a_log_cut_anywhere_reuses_no_uid(
         path.write_bytes(whole[:cut])
         after = open_ledger()
         assert told(after).items() <= before.items()
-        if path.stat().st_size != cut:  # something was cut off: it is not known what
-            lost = set(before) - set(told(after))
-            assert after.table.uid_next > max(lost - {1, 2, 3, 4} or {0})
         assert state(open_ledger()) == state(after)
+        if path.stat().st_size != cut:  # a record was torn, and what it gave is lost
+            torn = max(told(after), default=0) + 1
+            assert add(after, b"new")[0] > torn
 
 
 def test_a_flipped_bit_in_the_log_is_found_and_reuses_no_uid(
@@ -75,7 +75,7 @@ def test_the_table_goes_on_where_a_torn_record_was(open_ledger: OpenLedger) -> N
     add(other, b"b")
     ledger.refresh()
     assert state(ledger) == state(other)
-    assert list(ledger.table.uids)[0] == 1
+    assert ledger.table.uids[0] == 1
 
 
 def test_a_damaged_snapshot_numbers_the_mailbox_anew(
@@ -98,7 +98,7 @@ def test_a_damaged_snapshot_numbers_the_mailbox_anew(
     assert state(again) == state(after)
 
 
-@pytest.mark.parametrize("at", [0, 9, 14, 18, 40, 200, -1, -20, -60])
+@pytest.mark.parametrize("at", [0, 9, 14, 18, 40, 200, -3, -20])
 def test_any_damage_to_the_snapshot_is_found(
     open_ledger: OpenLedger, tmp_path: Path, at: int
 ) -> None:
