@@ -5,8 +5,8 @@ In this file:
     parse       reads one
     collide     whether two name the same port or socket
 
-Format: that of ``twisted.internet.endpoints.serverFromString``: a word, then arguments
-and ``name=value`` pairs between colons; a colon inside a value is written ``\:``.
+Format: ``net.listeners``; what passes here passes there, too, but here is said what to
+write instead.
 """
 
 import ipaddress
@@ -16,8 +16,9 @@ from typing import Final
 
 from maildrop.app.kinds import Unfit, nearest
 
+_NUMBER: Final = re.compile(r"[0-9]{1,5}\Z")
 _SPLIT: Final = re.compile(r"((?:[^:\\]|\\.)*)(?::|\Z)")
-#: Arguments by kind of endpoint; the first ones may stand without a name.
+#: Arguments by kind of endpoint; the first may stand without its name.
 _ARGUMENTS: Final = {
     "tcp": ("port", "interface", "backlog"),
     "tcp6": ("port", "interface", "backlog"),
@@ -76,8 +77,12 @@ def parse(text: str) -> Place:
     if kind == "unix":
         return _unix(text, given)
     if kind == "systemd":
-        if "index" not in given and "name" not in given:
-            raise Unfit(f'"{text}" lacks index= or name=', 'such as "index=0"')
+        if "domain" not in given:
+            raise Unfit(f'"{text}" lacks domain=', 'such as "domain=INET"')
+        if len({"index", "name"} & set(given)) != 1:
+            raise Unfit(f'"{text}" needs either index= or name=', 'such as "index=0"')
+        if not _NUMBER.match(given.get("index", "0")):
+            raise Unfit(f'"{text}": index must be a number')
         return Place(kind, name=given.get("name", "#" + given.get("index", "")))
     return _tcp(text, kind, given)
 
@@ -93,16 +98,21 @@ def _arguments(text: str, kind: str, pieces: list[str]) -> dict[str, str]:
     for at, piece in enumerate(pieces):
         name, equals, value = piece.partition("=")
         if not equals:
-            name, value = (names[at] if at < len(names) else ""), piece
+            name, value = (names[0] if at == 0 else ""), piece
         if name not in names:
             raise Unfit(f'"{text}": unknown argument "{piece}"', nearest(name, names))
+        if not value or name in given:
+            raise Unfit(f'"{text}": {name} needs one value')
         given[name] = value
+    backlog = given.get("backlog", "1")
+    if not _NUMBER.match(backlog) or int(backlog) > 65536:
+        raise Unfit(f'"{text}": backlog must be a number up to 65536')
     return given
 
 
 def _tcp(text: str, kind: str, given: dict[str, str]) -> Place:
     port = given.get("port", "")
-    if not port.isdigit() or int(port) > 65535:
+    if not _NUMBER.match(port) or int(port) > 65535:
         raise Unfit(f'"{text}" has no port from 0 to 65535', 'such as "tcp:143"')
     interface = given.get("interface", "")
     if interface:
@@ -122,7 +132,7 @@ def _unix(text: str, given: dict[str, str]) -> Place:
         raise Unfit(f'"{text}" must name a full path', 'such as "unix:/run/lmtp.sock"')
     if len(path.encode()) > 107:
         raise Unfit(f'"{text}": a socket\'s path has at most 107 octets')
-    if not re.match(r"[0-7]{3,4}\Z", given.get("mode", "666")):
+    if not re.match(r"0?[0-7]{3}\Z", given.get("mode", "666")):
         raise Unfit(f'"{text}": mode must be octal', 'such as "mode=660"')
     return Place("unix", path=path)
 

@@ -5,6 +5,7 @@ from hypothesis import given, strategies as st
 
 from maildrop.app.endpoints import Place, collide, parse
 from maildrop.app.kinds import Unfit
+from maildrop.net import listeners
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,6 @@ from maildrop.app.kinds import Unfit
         ("tcp:143", Place("tcp", 143)),
         ("tcp:port=143", Place("tcp", 143)),
         ("tcp:0:interface=127.0.0.1", Place("tcp", 0, "127.0.0.1")),
-        ("tcp:25:127.0.0.1", Place("tcp", 25, "127.0.0.1")),
         (r"tcp:143:interface=\:\:1", Place("tcp", 143, "::1")),
         ("tcp:143:interface=127.0.0.1:backlog=99", Place("tcp", 143, "127.0.0.1")),
         ("tcp6:143", Place("tcp6", 143)),
@@ -34,7 +34,7 @@ def test_an_endpoint_names_a_place(text: str, place: Place) -> None:
         ("tpc:143", "no endpoint"),
         ("ssl:993", "a key of its own"),
         ("tcp", "no port"),
-        ("tcp:", "no port"),
+        ("tcp:", "needs one value"),
         ("tcp:imap", "no port"),
         ("tcp:65536", "no port"),
         ("tcp:143:interfce=127.0.0.1", "unknown argument"),
@@ -42,8 +42,15 @@ def test_an_endpoint_names_a_place(text: str, place: Place) -> None:
         ("unix:lmtp.sock", "full path"),
         ("unix:/" + "x" * 110, "107 octets"),
         ("unix:/x:mode=rw", "octal"),
-        ("systemd:domain=INET", "lacks index"),
+        ("systemd:domain=INET", "needs either"),
         ("tcp:1:2:3:4", "unknown argument"),
+        ("tcp:25:127.0.0.1", "unknown argument"),
+        ("tcp:25:backlog=many", "backlog"),
+        ("tcp:25:interface=", "one value"),
+        ("unix:/x:mode=7777", "octal"),
+        ("systemd:index=0", "domain="),
+        ("systemd:domain=INET:index=x", "index must be"),
+        ("systemd:domain=INET:index=0:name=x", "needs either"),
     ],
 )
 def test_what_is_no_endpoint_is_refused_with_its_reason(text: str, reason: str) -> None:
@@ -63,7 +70,7 @@ def test_what_is_no_endpoint_is_refused_with_its_reason(text: str, reason: str) 
         ("unix:/a", "unix:/a", True),
         ("unix:/a", "unix:/b", False),
         ("unix:/a", "tcp:143", False),
-        ("systemd:index=0", "systemd:index=0", True),
+        ("systemd:INET:index=0", "systemd:INET:index=0", True),
     ],
 )
 def test_two_listens_collide_on_one_place(one: str, other: str, taken: bool) -> None:
@@ -91,3 +98,38 @@ def test_any_text_parses_or_is_unfit(text: str) -> None:
         parse(text)
     except Unfit as unfit:
         assert unfit.what
+
+
+PIECES = st.sampled_from(
+    [
+        "tcp",
+        "tcp6",
+        "unix",
+        "systemd",
+        "143",
+        "/run/x",
+        "INET",
+        "port=1",
+        "mode=660",
+        "index=0",
+        "name=x",
+        "backlog=5",
+        "interface=127.0.0.1",
+        "interface=\\:\\:1",
+        "address=/x",
+        "domain=INET",
+        "lockfile=0",
+        "mode=8",
+        "index=-1",
+        "backlog=x",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=4).map(":".join))
+def test_what_passes_here_can_be_listened_on(text: str) -> None:
+    try:
+        parse(text)
+    except Unfit:
+        return
+    assert listeners.parse(text).kind == text.partition(":")[0]
