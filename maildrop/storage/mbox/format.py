@@ -31,10 +31,13 @@ which can be undone.  Header lines are quoted as body lines are: nothing may loo
 the beginning of a message.
 
 *Header fields of the file, not of the message.*  Status, X-Status, X-Keywords, X-UID,
-X-IMAPbase, X-IMAP and Content-Length speak of the place in the file; they are hidden
-from readers, as every IMAP server does.  A sender may have written fields of the same
-names: these are renamed ``X-Mbox-Quoted-...`` on the way in and back on the way out, so
-that octets in are octets out and no sender sets the flags of his own mail.
+X-IMAPbase, X-IMAP, Content-Length and Lines speak of the place in the file; they are
+hidden from readers, as every IMAP server does (but with Lines: mutt 2.2 and neomutt put
+it into every message of a file that they write, and take away one that was there; if it
+were shown, each of them would be another message then).  A sender may have written
+fields of the same names: these are renamed ``X-Mbox-Quoted-...`` on the way in and back
+on the way out, so that octets in are octets out and no sender sets the flags of his own
+mail.
 
 *Room.*  Our own messages begin with padded Status fields, so that flags can be written
 in place without moving the rest of the file.
@@ -76,7 +79,7 @@ _FROM: Final = re.compile(rb"\n(>*From )")
 _NAMES: Final = (
     rb"(?:[Ss]tatus|STATUS|[Xx]-(?:[Ss]tatus|STATUS|[Kk]eywords|KEYWORDS|[Uu][Ii][Dd]"
     rb"|[Ii][Mm][Aa][Pp](?:[Bb]ase)?)|[Cc]ontent-[Ll]ength|CONTENT-LENGTH"
-    rb"|X-Mbox-Unterminated)"
+    rb"|[Ll]ines|LINES|X-Mbox-Unterminated)"
 )
 _METADATA: Final = re.compile(rb"\n(" + _NAMES + rb"):([^\n]*)(?=\n|\Z)")
 _TO_QUOTE: Final = re.compile(rb"\n((?:X-Mbox-Quoted-)*" + _NAMES + rb":)")

@@ -103,6 +103,13 @@ def test_letters_stand_for_flags(fields: bytes, flags: int, old: bool) -> None:
     assert visible(stored) == b"Subject: x\r\n\r\nStatus: RO is text here\r\n"
 
 
+def test_what_mutt_adds_to_a_message_is_not_the_message() -> None:
+    """Mutt 2.2 and neomutt count body octets and lines in every file they write."""
+    plain = b"Subject: x\n"
+    added = b"Status: RO\nContent-Length: 5\nLines: 1\n"
+    assert visible(plain + added + b"\nbody\n") == visible(plain + b"\nbody\n")
+
+
 def test_keywords_are_read_from_their_field() -> None:
     assert metadata(b"X-Keywords: $Junk  work \n\n").keywords == ("$Junk", "work")
 
@@ -129,6 +136,7 @@ def test_a_sender_cannot_set_the_flags_of_his_mail() -> None:
         b"ends with a bare CR\r",
         b"X-Mbox-Quoted-Status: a\r\nstatus: b\r\nX-UID: 4\r\n\r\nStatus: c\r\n",
         b"X-Mbox-Unterminated: yes\r\nSubject: X-Mbox-Unterminated:\r\n\r\nbody\r\n",
+        b"Lines: 7\r\nSubject: x\r\n\r\nLines: 8\r\n",
         b"Subject: \xff\x00\r\n\r\n\x00\xff\r\n",
     ],
 )

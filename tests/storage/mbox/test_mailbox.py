@@ -102,6 +102,23 @@ def test_uids_follow_the_content_through_any_edit(
         inbox.read(2)
 
 
+def test_uids_survive_what_mutt_does_to_a_file(
+    open_store: OpenStore, spool: Path
+) -> None:
+    """It moves the status fields and adds two: Content-Length and Lines."""
+    inbox = opened(open_store())
+    add(inbox, *(b"Subject: %d\r\n\r\nbody\r\n" % number for number in range(3)))
+    before = everything(inbox)
+    text = spool.read_bytes()
+    text = text.replace(b"\nStatus:     \nX-Status:     \n", b"\n")
+    spool.write_bytes(
+        text.replace(b"\n\nbody", b"\nStatus: RO\nContent-Length: 5\nLines: 1\n\nbody")
+    )
+    assert everything(inbox) == before
+    assert list(inbox.table.uids) == [1, 2, 3]
+    assert list(inbox.table.flags) == [SEEN] * 3
+
+
 def test_two_messages_with_the_same_content_stay_two(
     open_store: OpenStore, spool: Path
 ) -> None:
