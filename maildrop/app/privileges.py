@@ -14,6 +14,10 @@ while that user's files are worked on.  They belong to the thread, so pool threa
 the reactor thread do not disturb each other; the C library's setgroups changes all
 threads, hence the bare system call.
 
+The calls are dear (each makes the kernel copy the thread's credentials), so none is
+made that changes nothing.  Most users have one group, and for those there is no need to
+change the supplementary groups either, for the file system group counts as well.
+
 Security: setfsuid(2) does not tell failure (a uid that has no place in a user
 namespace, say); so the first time for each identity it is asked what it did, and work
 with the wrong rights never starts.
@@ -59,7 +63,7 @@ class Identity:
     Attributes:
         uid: User.
         gid: Group.
-        groups: Supplementary groups, sorted.
+        groups: Supplementary groups without ``gid``, sorted.
     """
 
     uid: int
@@ -72,7 +76,7 @@ class Kernel:
 
     def __init__(self) -> None:
         # PyDLL: these calls are over before another thread could get the GIL.
-        self._libc = ctypes.PyDLL(None, use_errno=True)
+        self._libc = ctypes.PyDLL(None)
         self._setfsuid = self._libc.setfsuid
         self._setfsgid = self._libc.setfsgid
         self._setfsuid.argtypes = self._setfsgid.argtypes = [ctypes.c_uint]
@@ -206,7 +210,8 @@ class RootRights:
             kernel.set_group(wanted.gid)
         if before is None or before.groups != wanted.groups:
             done = kernel.set_groups(wanted.groups)
-        kernel.set_user(wanted.uid)
+        if before is None or before.uid != wanted.uid:
+            kernel.set_user(wanted.uid)
         if wanted not in self._proven:
             done = done and kernel.has(wanted.uid, wanted.gid)
             if done:
@@ -281,7 +286,7 @@ def _identity_of(account: Account, default_gid: int) -> Identity:
             gid = pwd.getpwuid(uid).pw_gid
         except KeyError:
             gid = default_gid
-    return Identity(uid, gid, tuple(sorted({*account.groups, gid})))
+    return Identity(uid, gid, tuple(sorted({*account.groups} - {gid})))
 
 
 def account_identity(name: str) -> Identity:
@@ -295,7 +300,8 @@ def account_identity(name: str) -> Identity:
     except KeyError:
         raise ConfigurationError(f'the system has no account "{name}"') from None
     groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
-    return Identity(entry.pw_uid, entry.pw_gid, tuple(sorted(set(groups))))
+    groups = sorted({*groups} - {entry.pw_gid})
+    return Identity(entry.pw_uid, entry.pw_gid, tuple(groups))
 
 
 def rights(user: str, effective_uid: int) -> Rights:

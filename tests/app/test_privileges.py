@@ -19,7 +19,7 @@ from maildrop.errors import AccessDenied, ConfigurationError
 from maildrop.mailbox.account import Account
 
 ROOT = (0, 0, ())
-OURS = Identity(500, 500, (500,))
+OURS = Identity(500, 500)
 ANN = Account("ann", "/home/ann", "maildir:/home/ann/Maildir", 1001, 100, (8, 100))
 BOB = Account("bob", "/home/bob", "maildir:/home/bob/Maildir", 1002, 100, (100,))
 VIRTUAL = Account("carol", "/home/carol", "maildir:/home/carol/Maildir")
@@ -71,8 +71,8 @@ def test_files_of_an_account_are_touched_as_the_account(
     settled: RootRights, kernel: Remembering
 ) -> None:
     with settled.as_owner(ANN):
-        assert kernel.now() == (1001, 100, (8, 100))
-    assert kernel.now() == (500, 500, (500,))
+        assert kernel.now() == (1001, 100, (8,))
+    assert kernel.now() == (500, 500, ())
 
 
 def test_an_account_without_a_uid_is_ours(
@@ -80,18 +80,31 @@ def test_an_account_without_a_uid_is_ours(
 ) -> None:
     before = kernel.calls
     with settled.as_owner(VIRTUAL):
-        assert kernel.now() == (500, 500, (500,))
+        assert kernel.now() == (500, 500, ())
     assert kernel.calls == before
+
+
+def test_nothing_is_asked_of_the_kernel_that_changes_nothing(
+    settled: RootRights, kernel: Remembering
+) -> None:
+    with settled.as_owner(BOB):
+        pass
+    before = kernel.calls
+    with settled.as_owner(BOB):
+        assert kernel.now() == (1002, 100, ())
+        with settled.as_owner(BOB):
+            pass
+    assert kernel.calls == before + 4  # group and user, there and back
 
 
 def test_rights_may_be_nested(settled: RootRights, kernel: Remembering) -> None:
     with settled.as_owner(ANN):
         with settled.as_owner(BOB), settled.as_owner(BOB):
             assert kernel.now()[0] == 1002
-        assert kernel.now() == (1001, 100, (8, 100))
+        assert kernel.now() == (1001, 100, (8,))
         with settled.as_root():
             assert kernel.now() == ROOT
-        assert kernel.now() == (1001, 100, (8, 100))
+        assert kernel.now() == (1001, 100, (8,))
     assert kernel.now()[0] == 500
 
 
@@ -129,7 +142,7 @@ def test_a_new_thread_has_the_default_rights(
         thread.start()
         thread.join()
         assert kernel.now()[0] == 1002
-    assert found == [(1001, 100, (8, 100)), (500, 500, (500,))]
+    assert found == [(1001, 100, (8,)), (500, 500, ())]
 
 
 def test_before_the_ports_are_open_we_are_root(kernel: Remembering) -> None:
