@@ -55,20 +55,19 @@ def replay(table: IndexTable, payloads: Sequence[bytes]) -> None:
     Raises:
         Damaged: A record makes no sense.
     """
-    expunged: list[tuple[array[int], int]] = []
+    gone: set[int] = set()
     for payload in payloads:
         mod_seq = mod_seq_of(payload)
         for kind, body in changes(payload):
             if kind == Kind.EXPUNGE:
-                expunged.append((_uids(body), mod_seq))
+                uids = [
+                    u for u in _uids(body) if u not in gone and table.row(u) is not None
+                ]
+                gone.update(uids)
+                table.remember_expunged(uids, mod_seq)
             else:
                 _carry_out(table, kind, body, mod_seq, None)
         table.highest_mod_seq = max(table.highest_mod_seq, mod_seq)
-    gone: set[int] = set()
-    for uids, mod_seq in expunged:
-        there = [uid for uid in uids if uid not in gone and table.row(uid) is not None]
-        gone.update(there)
-        table.remember_expunged(there, mod_seq)
     if gone:
         table.remove_rows(table.rows(sorted(gone)), table.highest_mod_seq, None)
         # It remembered them once more.

@@ -84,6 +84,32 @@ class Fragments:
         known = self._remembered.pieces(self, key)
         return _completed(list(map(known.get, uids)), uids, self._fields_of(key))
 
+    def at_hand(self, key: bytes, uids: Sequence[int]) -> list[bytes | None] | None:
+        """The same, if no message has to be read for it; else None."""
+        if key in KEYS:
+            return self._cached(key, uids)
+        if not key.startswith(_FIELDS):
+            return None
+        known = self._remembered.pieces(self, key)
+        pieces: list[bytes | None] = list(map(known.get, uids))
+        if None not in pieces:
+            return pieces
+        missing = [u for u, piece in zip(uids, pieces, strict=True) if piece is None]
+        popular = self._cached(HEADER_POPULAR, missing)
+        if popular is None:
+            return None
+        select = compile_fields(key)
+        picked = {u: select(lines) for u, lines in zip(missing, popular, strict=True)}
+
+    def _cached(self, key: bytes, uids: Sequence[int]) -> list[bytes] | None:
+        """Pieces from the cache file, if it has all of them."""
+        rows = self._ledger.table.rows(uids)
+        number = self.cache.key_number(key)
+        if number is None or len(rows) != len(uids):
+            return None
+        pieces = self.cache.pieces(number, rows)
+        return None if b"" in pieces else pieces
+
     def keep(
         self, uids: Sequence[int], pieces: Sequence[Mapping[bytes, bytes]]
     ) -> list[int]:

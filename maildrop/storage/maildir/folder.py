@@ -13,6 +13,7 @@ Security: directories and files are opened without following symbolic links, and
 nothing but regular files is read, so that no link leads out and no pipe makes us wait.
 """
 
+import errno
 import os
 import stat
 from typing import Final
@@ -101,7 +102,7 @@ class Folder:
         return found if stat.S_ISREG(found.st_mode) else None
 
     def read(self, name: bytes, in_new: int, expected: int) -> bytes | None:
-        """What a file holds; None when it is not there.
+        """What a file holds; None when it is not there, or is no file of ours.
 
         Args:
             name: Its name.
@@ -113,6 +114,8 @@ class Folder:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.errno == errno.ELOOP:  # a symbolic link was put in its place
+                return None
             raise translate(error, f"open {name!r} in {self.path}") from error
         try:
             octets = os.read(fd, expected + 1)

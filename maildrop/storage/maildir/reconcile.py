@@ -135,7 +135,8 @@ class Reconciler:
         if findings is None:
             findings = self._look_at_both()
         batch = self._ledger.batch()
-        empty = not self._write(findings, batch)
+        self._write(findings, batch)
+        empty = not batch
         self._known.scanned(times, began, self._host.monotonic())
         state = self._known.octets()
         if empty and state == self._ledger.table.source:
@@ -234,8 +235,10 @@ class Reconciler:
 
     # -- writing
 
-    def _write(self, findings: Findings, batch: Batch) -> bool:
-        self._write_moved(findings.moved, batch)
+    def _write(self, findings: Findings, batch: Batch) -> None:
+        changed = self._write_moved(findings.moved, batch)
+        if not (changed or findings.missing or findings.new):
+            batch.mod_seq = self._ledger.table.highest_mod_seq
         if findings.missing:
             uids = self._ledger.table.uids
             batch.expunge([uids[row] for row in findings.missing])
@@ -246,7 +249,6 @@ class Reconciler:
         for base, path in arrived:
             if self._append(uid, base, path, batch):
                 uid += 1
-        return bool(batch)
 
     def _forget_notes(self, uids: Sequence[int], batch: Batch) -> None:
         notes = self._ledger.table.notes
@@ -255,7 +257,8 @@ class Reconciler:
                 if note_of(uid) in notes:
                     batch.note(note_of(uid), b"")
 
-    def _write_moved(self, moved: dict[int, bytes], batch: Batch) -> None:
+    def _write_moved(self, moved: dict[int, bytes], batch: Batch) -> bool:
+        """Whether a client would see a difference."""
         table = self._ledger.table
         changed = []
         marked = []
@@ -273,6 +276,7 @@ class Reconciler:
             batch.change_flags(uids, bytes(bits), words)
         if marked:
             batch.mark([uid for uid, _ in marked], bytes(mark for _, mark in marked))
+        return bool(changed)
 
     def _parse(self, name: bytes, keywords: int) -> tuple[int, int]:
         flags, words, rest = self._letters.parse(name, keywords)

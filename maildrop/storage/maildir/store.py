@@ -105,7 +105,7 @@ class MaildirStore:
         try:
             found = os.lstat(self._path(directory))
             inside = os.lstat(f"{self._path(directory)}/cur")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         return stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(inside.st_mode)
 
