@@ -5,6 +5,7 @@ import json
 import os
 
 import click
+from twisted.internet.task import Clock
 
 from maildrop.admin.outcome import (
     EX_CONFIG,
@@ -14,11 +15,13 @@ from maildrop.admin.outcome import (
     as_json as json_option,
     listing,
 )
-from maildrop.app.config import Reading
+from maildrop.app.config import Problem, Reading
+from maildrop.app.directory import open_users
 from maildrop.app.kinds import nearest
 from maildrop.app.reference import explain as explained, toml
 from maildrop.app.schema import KEYS, SECTIONS
 from maildrop.app.surroundings import look
+from maildrop.delivery.aliases import Aliases
 
 
 @click.group()
@@ -34,6 +37,8 @@ def check(setting: Setting, as_json: bool) -> None:
     reading = setting.whatever()
     if not reading.fatal:
         look(reading, os.geteuid())
+    if not reading.fatal:
+        _look_into_files(reading)
     if as_json:
         columns = (
             [field.name for field in dataclasses.fields(reading.problems[0])]
@@ -54,6 +59,23 @@ def check(setting: Setting, as_json: bool) -> None:
         raise Failed(EX_CONFIG, f"{reading.file}: {errors}")
     if not as_json:
         click.echo(f"{reading.file}: good")
+
+
+def _look_into_files(reading: Reading) -> None:
+    """Add what is wrong in the files of users and aliases; it stops nobody."""
+    configuration, clock = reading.configuration, Clock()
+    ours = frozenset(("", configuration.hostname, *configuration.mail.domains))
+    found = [
+        *open_users(configuration, clock).problems(),
+        *Aliases(configuration.delivery.aliases, clock).problems(
+            lambda domain: domain.lower() in ours
+        ),
+    ]
+    for text in found:
+        place, _, what = text.partition(": ")
+        file, _, line = place.rpartition(":")
+        number = int(line) if line.isdigit() else 0
+        reading.problems.append(Problem(file or place, number, "", what, fatal=False))
 
 
 @config.command()

@@ -31,7 +31,7 @@ from maildrop.net.connected_socket import address_of
 from maildrop.net.listeners import Bound, close_all, open_all
 from maildrop.net.sessions import Sessions
 from maildrop.net.worker_process import launcher
-from maildrop.net.workers import WorkerFailed, Workers
+from maildrop.net.workers import Process as Spawned, WorkerFailed, Workers
 
 
 def command(file: str, log: str) -> list[str]:
@@ -71,9 +71,14 @@ class Parent(Running):
         self._ports: list[IListeningPort] = []
         count = reading.configuration.workers or os.cpu_count() or 1
         log = observer.path if observer is not None else "-"
-        launch = launcher(
+        start = launcher(
             reactor, command(reading.file, log), self._bound, dict(os.environ)
         )
+
+        def launch(up: Callable[[], None], ended: Callable[[str], None]) -> Spawned:
+            with rights.as_root():  # as which it starts, too
+                return start(up, ended)
+
         self._workers = Workers(reactor, launch, count)
 
     def startService(self) -> None:
@@ -85,6 +90,10 @@ class Parent(Running):
             self._control,
             lambda _: ControlFactory(self._reactor, control),
         )
+        # Not before the reactor hears of ended processes.
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
         Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:

@@ -51,6 +51,24 @@ def test_problems_come_as_json_too(maildrop: Command) -> None:
     ]
 
 
+def test_bad_lines_of_users_and_aliases_are_warnings(maildrop: Command) -> None:
+    aliases = maildrop.directory / "aliases"
+    maildrop.config.write_text(
+        'state = "state"\nuser = "root"\n[delivery]\naliases = ["aliases"]\n'
+    )
+    maildrop.passwd.write_text("ann:{PLAIN}x\na/b:{PLAIN}x\nbob:{ROT13}x\n")
+    aliases.write_text("boss: ann\nnonsense\n")
+    outcome = maildrop("config", "check")
+    assert outcome.status == 0
+    lines = outcome.out.splitlines()
+    assert [line.split(": ")[0] for line in lines[:-1]] == [
+        f"{maildrop.passwd}:2",
+        f"{maildrop.passwd}:3",
+        f"{aliases}:2",
+    ]
+    assert all(line.endswith(" (warning)") for line in lines[:-1])
+
+
 def test_no_problem_is_an_empty_list(maildrop: Command) -> None:
     maildrop.config.write_text('state = "state"\nuser = "root"\n')
     maildrop.passwd.touch()

@@ -100,36 +100,34 @@ def test_any_text_parses_or_is_unfit(text: str) -> None:
         assert unfit.what
 
 
-PIECES = st.sampled_from(
+KINDS = st.sampled_from(["tcp", "tcp6", "unix", "systemd", ""])
+ARGUMENTS = st.sampled_from(
     [
-        "tcp",
-        "tcp6",
-        "unix",
-        "systemd",
         "143",
         "/run/x",
         "INET",
         "port=1",
         "mode=660",
+        "mode=8",
         "index=0",
+        "index=-1",
         "name=x",
         "backlog=5",
+        "backlog=x",
         "interface=127.0.0.1",
-        "interface=\\:\\:1",
         "address=/x",
         "domain=INET",
         "lockfile=0",
-        "mode=8",
-        "index=-1",
-        "backlog=x",
+        "",
     ]
 )
 
 
-@given(st.lists(PIECES, max_size=4).map(":".join))
-def test_what_passes_here_can_be_listened_on(text: str) -> None:
+@given(KINDS, st.lists(ARGUMENTS, max_size=3))
+def test_what_passes_here_can_be_listened_on(kind: str, arguments: list[str]) -> None:
+    text = ":".join([kind, *arguments])
     try:
         parse(text)
     except Unfit:
         return
-    assert listeners.parse(text).kind == text.partition(":")[0]
+    assert listeners.parse(text).kind == kind

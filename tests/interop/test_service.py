@@ -3,6 +3,7 @@
 import imaplib
 import os
 import poplib
+import pwd
 import shutil
 import signal
 import smtplib
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.server import BIN, MAILDIR, PASSWORD, Server, until
+from tests.interop.server import BIN, MAILDIR, PASSWORD, Server, User, until
 
 NAME = MAILDIR.name
 ADDRESS = MAILDIR.address
@@ -249,3 +250,27 @@ def test_workers_are_replaced_under_their_sessions() -> None:
             client.logout()
         until(lambda: server.who() == [])
         assert server.trouble() == []
+
+
+def test_started_as_root_each_users_files_are_touched_as_the_user() -> None:
+    """Run as root, as all of these tests are by ``tests/interop/run``."""
+    users = [User("maria", "maildir", 4001), User("max", "mbox", 4002)]
+    with Server(users, account="nobody") as server:
+        send(server, *(user.address for user in users))
+        for user in users:
+            with imaplib.IMAP4("127.0.0.1", server.ports["imap"]) as imap:
+                imap.login(user.name, PASSWORD)
+                assert imap.select() == ("OK", [b"1"])
+                assert imap.create("Work")[0] == "OK"
+                assert imap.copy("1", "Work")[0] == "OK"
+            pop3_session(server, user.name).quit()
+            assert owners(server.home(user)) == {user.uid}
+        assert owners(server.spool(users[1])) == {4002}
+        assert owners(server.state / "mailboxes/max") == {4002}
+        assert owners(server.state / "scratch") == {pwd.getpwnam("nobody").pw_uid}
+        assert server.trouble() == []
+
+
+def owners(path: Path) -> set[int]:
+    """Of a file, or of a directory and all that lies in it."""
+    return {each.stat().st_uid for each in (path, *path.rglob("*"))}
