@@ -34,9 +34,9 @@ async def _provide(session: Session, mail: Mail) -> None:
     site = session.site
     if mail in site.provided:
         return
-    site.provided.add(mail)
     try:
         await mail.provide(site.special_use)
+        site.provided.add(mail)
     except MaildropError as error:
         session.warn(
             "mailboxes of {user} for special uses cannot be made: {error}",

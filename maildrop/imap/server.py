@@ -88,7 +88,8 @@ class IMAPConnection(ServerConnection[Event]):
         self.write(responses.ok(responses.UNTAGGED, text, code))
 
     def receive(self, octets: bytes) -> None:
-        """Octets came."""
+        """Octets came: a turn begins."""
+        self._began = self.clock.seconds()
         self.session.reader.receive_data(octets)
 
     def next_event(self) -> Event | None:
@@ -101,7 +102,6 @@ class IMAPConnection(ServerConnection[Event]):
             error = append.piece(self.session, event.octets)
             return None if error is None else self._append_failed(error)
         rule = COMMANDS.get(type(event))
-        self._began = self.clock.seconds()
         if rule is not None:
             return self._command(event, rule)  # type: ignore[arg-type]
         return self._other(event)
@@ -159,6 +159,7 @@ class IMAPConnection(ServerConnection[Event]):
 
     async def _command(self, command: Command, rule: Rule) -> None:
         session = self.session
+        await self.breathe()  # between commands sent ahead
         session.tag = command.tag
         session.counts.commands += 1
         if session.state not in rule.states:
@@ -220,8 +221,10 @@ class IMAPConnection(ServerConnection[Event]):
         return self._full
 
     def write(self, octets: bytes) -> None:
-        """Send octets; nothing after BYE."""
-        if not self._closing:
+        """Send octets: news of IDLE in one piece, and nothing after BYE."""
+        if self._telling and not self._closing:
+            self._replies.append(octets)
+        elif not self._closing:
             super().write(octets)
 
     async def drained(self) -> None:
@@ -275,6 +278,8 @@ class IMAPConnection(ServerConnection[Event]):
             self.session.bye(respond.GONE)
         finally:
             self._telling = False
+            if not self._busy:
+                self._flush()
             waiting, self._told = self._told, []
             for told in waiting:
                 told.callback(None)

@@ -271,6 +271,18 @@ def test_a_long_answer_gives_others_a_turn(imap: Served) -> None:
     assert client.heard().endswith(b"a OK Fetch completed\r\n")
 
 
+def test_commands_sent_ahead_give_others_a_turn(imap: Served) -> None:
+    imap.clock = clock = Hurried()
+    client = imap.selected()
+    clock.step = 0.001
+    said = client.send(b"a NOOP\r\n" * 100)
+    assert 2 < said.count(b"OK") < 50
+    while clock.getDelayedCalls()[0].getTime() <= clock.rightNow:
+        clock.advance(0)
+        said += client.heard()
+    assert said == b"a OK Noop completed\r\n" * 100
+
+
 def test_nobody_works_for_a_client_that_is_gone(imap: Served) -> None:
     imap.fill(*[MESSAGE] * 3)
     imap.clock = clock = Hurried()

@@ -294,15 +294,16 @@ def test_a_message_fetched_in_pieces_is_read_once(
 ) -> None:
     imap.fill(LETTER)
     client = imap.selected()
-    box = imap.mailbox()
+    selected = client.server.session.selected
+    assert selected is not None
     reads: list[Sequence[int]] = []
-    read_many = box.read_many
+    read_many = selected.mailbox.read_many
 
-    def counted(uids: Sequence[int]) -> list[bytes | None]:
+    async def counted(uids: Sequence[int]) -> list[bytes | None]:
         reads.append(uids)
-        return read_many(uids)
+        return await read_many(uids)
 
-    monkeypatch.setattr(box, "read_many", counted)
+    monkeypatch.setattr(selected.mailbox, "read_many", counted)
     whole = b""
     for start in range(0, len(TEXT), 10):
         answer = client.send(b"a UID FETCH 1 (BODY.PEEK[TEXT]<%d.10>)\r\n" % start)
