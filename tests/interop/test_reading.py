@@ -158,7 +158,6 @@ def _by_mutt(
         "store",
         '#!/bin/sh\nn=$(ls "$HOME/out" | wc -l)\n'
         'cat > "$HOME/out/$(printf %03d "$n")"\n',
-        'cat > "$HOME/out/$(printf %03d "$n")"\n',
         0o700,
     )
     out = programs.home / "out"
