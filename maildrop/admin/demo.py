@@ -127,7 +127,8 @@ def demo(directory: Path) -> None:
 
     def started(services: Sequence[Mapping[str, str]]) -> None:
         values = _values(directory, password, services)
-        (directory / "muttrc").write_text(_MUTTRC.format(**values))
+        muttrc = _MUTTRC.format(**values).encode()
+        Disk().replace_file(str(directory / "muttrc"), muttrc)  # it has the password
         click.echo(_HELP.format(**values))
 
     log = reading.configuration.log
