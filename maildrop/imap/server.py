@@ -70,6 +70,7 @@ class IMAPConnection(ServerConnection[Event]):
         super().__init__(clock, limits or Limits())
         self.site = site
         self._began = 0.0
+        self._held = 0  # octets written since the client was last waited for
         self._login_timer: IDelayedCall | None = None
         self._telling = False
         self._more_news = False
@@ -159,6 +160,8 @@ class IMAPConnection(ServerConnection[Event]):
 
     async def _command(self, command: Command, rule: Rule) -> None:
         session = self.session
+        if self._held > self.limits.behind:
+            await self.drained()
         await self.breathe()  # between commands sent ahead
         session.tag = command.tag
         session.counts.commands += 1
@@ -222,14 +225,18 @@ class IMAPConnection(ServerConnection[Event]):
 
     def write(self, octets: bytes) -> None:
         """Send octets: news of IDLE in one piece, and nothing after BYE."""
-        if self._telling and not self._closing:
+        if self._closing:
+            return
+        self._held += len(octets)
+        if self._telling:
             self._replies.append(octets)
-        elif not self._closing:
+        else:
             super().write(octets)
 
     async def drained(self) -> None:
         """Wait while the client reads too slowly."""
         if not self._telling:
+            self._held = 0
             await super().drained()
 
     async def breathe(self) -> None:

@@ -306,6 +306,18 @@ def test_a_client_that_does_not_read_is_waited_for(imap: Served) -> None:
     assert client.heard().count(b" FETCH (") == 100
 
 
+def test_answers_to_commands_sent_ahead_do_not_pile_up(imap: Served) -> None:
+    imap.fill(b"Subject: large\r\n\r\n" + b"x" * 10_000)
+    client = imap.connect(limits=Limits(behind=30_000))
+    client.say(b"a LOGIN alice secret", b"b SELECT INBOX")
+    client.server.pauseProducing()
+    fetches = [b"c FETCH 1 BODY.PEEK[]"] * 20
+    first = client.send(b"".join(line + b"\r\n" for line in fetches))
+    assert first.count(b"c OK") == 3
+    client.server.resumeProducing()
+    assert client.heard().count(b"c OK") == 17
+
+
 def test_ten_thousand_pipelined_commands_are_one_answer_each(imap: Served) -> None:
     client: Client = imap.selected()
     answer = client.send(b"a NOOP\r\n" * 10_000)
