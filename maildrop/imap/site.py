@@ -4,6 +4,7 @@ In this file:
     Site             everything a session needs from outside
     Authenticator    judges logins: ``auth.authenticator``
     SPECIAL_USE      the mailboxes that are made at first login
+    IDENTITY         who the server is
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from weakref import WeakSet
 
 from twisted.internet.interfaces import IOpenSSLContextFactory
 
+from maildrop import __version__
 from maildrop.imap.fetch_formatter import Formatters
 from maildrop.imap.limits import IMAPLimits
 from maildrop.mailbox.account import Account
@@ -29,6 +31,8 @@ SPECIAL_USE: Final = (
     ("Junk", "\\Junk"),
     ("Archive", "\\Archive"),
 )
+
+IDENTITY: Final = ((b"name", b"maildrop"), (b"version", __version__.encode("ascii")))
 
 
 class Authenticator(Protocol):
@@ -84,6 +88,6 @@ class Site:
     namespace: Namespace = field(default_factory=Namespace)
     special_use: tuple[tuple[str, str], ...] = SPECIAL_USE
     limits: IMAPLimits = field(default_factory=IMAPLimits)
-    identity: tuple[tuple[bytes, bytes], ...] = ((b"name", b"maildrop"),)
+    identity: tuple[tuple[bytes, bytes], ...] = IDENTITY
     formatters: Formatters = field(default_factory=Formatters)
     provided: "WeakSet[Mail]" = field(default_factory=WeakSet)
