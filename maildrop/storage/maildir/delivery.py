@@ -78,6 +78,8 @@ def publish(
         )
         end = b"" if plain else letters.end(message.flags, bits)
         targets.append((message.base + end, mark))
+    # Should we stop before the files are in their place, somebody has to look.
+    batch.source(b"")
     if len(staged) > 1:
         with translated(f"sync {folder.tmp}"):
             host.disk.synchronize_directory(folder.tmp)

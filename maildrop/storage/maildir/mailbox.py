@@ -187,9 +187,9 @@ class MaildirMailbox:
             self._known.changed_by_us(self._before, self.folder.times())
             self._before = None
         state = self._known.octets()
-        if state != self._source:
+        if state != self.ledger.table.source:
             batch.source(state)
-            self._source = state
+        self._source = state
 
     # -- flags
 
@@ -327,6 +327,10 @@ class MaildirMailbox:
             if note_of(uid) in table.notes:
                 batch.note(note_of(uid), b"")
         if finished and not lost:
+            # What follows must not outlive the files' removal.
+            with translated(f"sync {self.path}"):
+                for fd in (self.folder.new_fd, self.folder.cur_fd):
+                    self.host.disk.synchronize_directory(fd)
             batch.note(finished, b"")
         if gone:
             batch.expunge(gone)

@@ -16,7 +16,8 @@ MOVE, which must neither lose nor double a message:
        names, noted in the source's log, synced     dropped
     3  published in the target                      both have it: the intent says so,
                                                     the source's files are removed
-    4  source's files removed                       the same, found by name
+    4  source's files removed, its directories      the same, found by name
+       synced
     5  record in the source's log: gone, and the    done
        intent is dropped
 
