@@ -19,7 +19,9 @@ import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.failure import Failure
 
 from maildrop import __version__
 from maildrop.app.config import Reading
@@ -38,6 +40,8 @@ from maildrop.net.listeners import Bound, Listener, close_all, open_all
 
 #: Seconds that sessions get to end when the server stops.
 GRACE: Final = 5.0
+#: Seconds after which other programs see what stores have put off: flags in an mbox.
+SETTLE_EVERY: Final = 30.0
 
 
 class Maildrop(Running):
@@ -93,10 +97,23 @@ class Maildrop(Running):
         )
         self._served = self._serving()
         tune_garbage_collection()
+        self._settle_later()
         if self._started is None:
             self.tell_start(self._served)
         else:
             self._started(self)
+
+    def _settle_later(self) -> None:
+        self._reactor.callLater(SETTLE_EVERY, self._settle)
+
+    def _settle(self) -> None:
+        if self.running:
+            work = Deferred.fromCoroutine(self._wiring.post.settle())
+            work.addErrback(self._not_settled)
+            work.addCallback(lambda _: self._settle_later())
+
+    def _not_settled(self, failure: Failure) -> None:
+        self._log.failure("mailboxes not settled", failure=failure)
 
     def _process(self) -> Process:
         """What the control socket tells about."""

@@ -183,13 +183,14 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     stores = Stores(state, homes, rights, configuration.mail.locks)
     post = Post(stores, storing, rights.as_owner, watcher)
     sessions = Sessions()
+    counters = Counters()
     parts = _Parts(
         configuration,
         reactor,
         certificates,
         _uncrowded(
             configuration,
-            _authenticator(configuration, users, reactor, hashing),
+            _authenticator(configuration, users, reactor, hashing, counters),
             sessions,
         ),
         post,
@@ -201,7 +202,7 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
             postmaster=configuration.mail.postmaster,
             separators=configuration.mail.separator,
         ),
-        Agent(post),
+        Agent(post, counters=counters),
         TraceIds(reactor.seconds, os.urandom),
         sessions,
         scratch,
@@ -213,7 +214,7 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         users,
         post,
         sessions,
-        Counters(),
+        counters,
         watcher,
         hashing,
         storing,
@@ -226,6 +227,7 @@ def _authenticator(
     users: Users,
     reactor: Any,  # noqa: ANN401
     hashing: Pool,
+    counters: Counters,
 ) -> Authenticator:
     return Authenticator(
         users,
@@ -235,6 +237,7 @@ def _authenticator(
         in_thread=hashing,
         key=os.urandom(32),
         cleartext=configuration.auth.cleartext,
+        counters=counters,
     )
 
 

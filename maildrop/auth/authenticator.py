@@ -37,6 +37,7 @@ from maildrop.auth.verified import Verified
 from maildrop.errors import AccountDisabled, AuthenticationFailed, TemporaryError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import InThread
+from maildrop.metrics import Counters
 from maildrop.sasl import mechanisms
 from maildrop.sasl.exchange import Credentials, Exchange, Outcome, Proven, Refused
 from maildrop.sasl.saslprep import prepared
@@ -112,8 +113,10 @@ class Authenticator:
         cleartext: str = "tls",
         mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN"),
         bounds: Bounds | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._users = users
+        self._counters = counters or Counters()
         self._throttle = throttle
         self._verified = verified
         self._clock = clock
@@ -353,11 +356,13 @@ class Authenticator:
         if reason:
             self._tell(user.name, service, source, reason)
             raise AccountDisabled(reason)
+        self._counters.add("logins")
         return user.account
 
     def _tell(self, name: str, service: str, source: str, reason: str) -> None:
         # The source comes first and the name is escaped, so that no name can make the
         # line mean another source to whoever acts on it.
+        self._counters.add("logins_refused")
         self._log.warn(
             "login refused from {source}: {reason} ({service}, user {user})",
             source=source,

@@ -52,6 +52,7 @@ from maildrop.errors import (
 from maildrop.mailbox.bridge import Mail, Post
 from maildrop.mailbox.interfaces import NewMessage
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.metrics import Counters
 from maildrop.smtp.wire.path import Path
 
 _EMPTY_LINE: Final = re.compile(rb"(?:\A|\r?\n)\r?\n")
@@ -100,12 +101,21 @@ class Agent:
         post: The mail of all accounts.
         hops: Received fields a message may have.
         header: Octets of a header that are searched for trace fields.
+        counters: Counts ``messages_delivered`` and ``messages_not_delivered``.
     """
 
     _log = Logger()
 
-    def __init__(self, post: Post, *, hops: int = 100, header: int = 1 << 18) -> None:
+    def __init__(
+        self,
+        post: Post,
+        *,
+        hops: int = 100,
+        header: int = 1 << 18,
+        counters: Counters | None = None,
+    ) -> None:
         self._post = post
+        self._counters = counters or Counters()
         self._hops = hops
         self._header = header
 
@@ -150,6 +160,7 @@ class Agent:
         self, envelope: Envelope, recipient: Recipient, outcome: Outcome
     ) -> None:
         if outcome.error is not None:
+            self._counters.add("messages_not_delivered")
             self._log.warn(
                 "{id}: not delivered to {recipient}: {error}",
                 id=envelope.trace.id,
@@ -157,6 +168,7 @@ class Agent:
                 error=outcome.error,
             )
             return
+        self._counters.add("messages_delivered")
         self._log.info(
             "{id}: delivered to {recipient}: {user} {folder} uid {uid}",
             id=envelope.trace.id,

@@ -16,6 +16,7 @@ from maildrop.auth.users import User
 from maildrop.auth.verified import Verified
 from maildrop.errors import AccountDisabled, AuthenticationFailed, TemporaryError
 from maildrop.mailbox.account import Account
+from maildrop.metrics import Counters
 from maildrop.sasl.exchange import Credentials, Proven, Refused
 from maildrop.sasl.mechanisms import UnknownMechanism
 
@@ -78,6 +79,7 @@ class Court:
         self.clock = Clock()
         self.people = People(*users)
         self.threads = Threads()
+        self.counters = Counters()
         self.judge = Authenticator(
             self.people,
             Throttle(KEY, pace),
@@ -88,6 +90,7 @@ class Court:
             cleartext=cleartext,
             mechanisms=mechanisms,
             bounds=bounds,
+            counters=self.counters,
         )
 
     def ask(
@@ -123,6 +126,13 @@ PLAIN_AL = User(account("al"), "{PLAIN}secret")
 
 def test_the_right_password_gives_the_account() -> None:
     assert Court(PLAIN).ask("bob", "secret").account == account("bob")
+
+
+def test_good_and_refused_logins_are_counted() -> None:
+    court = Court(PLAIN)
+    court.ask("bob", "secret")
+    court.ask("bob", "wrong")
+    assert court.counters.counts() == {"logins": 1, "logins_refused": 1}
 
 
 def test_names_and_passwords_are_compared_as_saslprep_has_them() -> None:

@@ -22,6 +22,7 @@ from maildrop.errors import (
 )
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Post
+from maildrop.metrics import Counters
 from maildrop.smtp.wire.path import Path
 from maildrop.storage.memory.mailbox import MemoryMailbox
 from maildrop.storage.memory.store import MemoryStores
@@ -56,7 +57,8 @@ class Office:
     def __init__(self) -> None:
         self.stores = MemoryStores(lambda: 1000.0)
         self.post = Post(self.stores, at_once, lambda _: nullcontext(), Watches())
-        self.agent = Agent(self.post)
+        self.counters = Counters()
+        self.agent = Agent(self.post, counters=self.counters)
 
     def inbox(self, user: str, folder: str = INBOX) -> MemoryMailbox:
         return self.stores(ACCOUNTS[user]).open(folder)
@@ -123,6 +125,16 @@ def test_a_copy_has_its_trace_and_then_the_octets_as_they_came(office: Office) -
         b"\tfor <alice@example.org>;\r\n"
         b"\tThu, 1 Jan 1970 00:00:00 +0000\r\n" + MESSAGE
     ]
+
+
+def test_deliveries_are_counted(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.deliver(to("alice"), to("bob"))
+    failing(monkeypatch, office.inbox("bob"), "publish", NoSpace("full"))
+    office.deliver(to("bob"))
+    counts = {"messages_delivered": 2, "messages_not_delivered": 1}
+    assert office.counters.counts() == counts
 
 
 @pytest.mark.parametrize(
