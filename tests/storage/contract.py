@@ -8,6 +8,7 @@ In this file:
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +126,20 @@ class StoreContract:
         new = NewMessage(Content.of(SIMPLE), head=head)
         uid = inbox.publish(inbox.stage([new]), None)[0]
         assert inbox.read(uid) == head + SIMPLE
+
+    def test_a_large_message_may_come_from_a_file(
+        self, open_store: OpenStore, tmp_path: Path
+    ) -> None:
+        inbox = opened(open_store())
+        content = Content(str(tmp_path), memory=1000)
+        for _ in range(100):
+            content.write(b"X-Long: " + b"y" * 50 + b"\r\n")
+        content.write(b"\r\nbody\r\n")
+        octets = bytes(content.octets()[:])
+        new = NewMessage(content, head=b"Return-Path: <>\r\n")
+        uid = inbox.publish(inbox.stage([new]), None)[0]
+        content.close()
+        assert inbox.read(uid) == new.head + octets
 
     def test_uids_ascend_in_the_order_of_adding(self, open_store: OpenStore) -> None:
         """RFC 3501 section 2.3.1.1."""
