@@ -151,3 +151,18 @@ def test_status_of_the_selected_mailbox_is_that_of_the_store(imap: Served) -> No
 def test_status_of_what_is_not_there(imap: Served, name: bytes) -> None:
     (answer,) = imap.login().say(b"a STATUS %b (MESSAGES)" % name)
     assert answer.startswith(b"a NO [")
+
+
+def test_check_does_what_the_store_has_put_off(
+    imap: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 3501 section 6.4.1."""
+    client = imap.selected()
+    done = []
+    box = imap.mailbox()
+    monkeypatch.setattr(box, "settle", lambda: done.append("settled"))
+    client.say(b"a CHECK")
+    assert done == []
+    monkeypatch.setattr(box, "unsettled", True)
+    assert client.say(b"b CHECK") == [b"b OK Check completed"]
+    assert done == ["settled"]
