@@ -1,6 +1,7 @@
 """The contract of stores, kept by Maildirs."""
 
-from tests.storage.contract import HierarchyContract, StoreContract
+from tests.storage.contract import StoreContract
+from tests.storage.hierarchy import HierarchyContract
 
 
 class TestMaildir(StoreContract, HierarchyContract):

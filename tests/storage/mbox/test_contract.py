@@ -1,6 +1,7 @@
 """The contract of stores, kept by mbox files."""
 
-from tests.storage.contract import HierarchyContract, StoreContract
+from tests.storage.contract import StoreContract
+from tests.storage.hierarchy import HierarchyContract
 
 
 class TestMbox(StoreContract, HierarchyContract):

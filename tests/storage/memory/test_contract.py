@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from maildrop.storage.memory.store import MemoryStore
-from tests.storage.contract import HierarchyContract, StoreContract
+from tests.storage.contract import StoreContract
+from tests.storage.hierarchy import HierarchyContract
 
 
 @pytest.fixture
