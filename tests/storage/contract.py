@@ -2,7 +2,9 @@
 
 In this file:
     StoreContract    tests of a store; a subclass gives the fixture ``open_store``
-    Tools            short ways to do common things with a mailbox
+    opened, add, ... short ways to do common things with a mailbox
+
+``hierarchy`` has the tests about names.
 
 ``open_store`` opens the same mail each time it is called, as another process would.
 """
