@@ -7,8 +7,7 @@ How it is done: every criterion is answered for all messages at once, as a ``byt
 ones and zeros, one for each message of the view; And, Or and Not are operations on
 such masks.  What columns can answer costs next to nothing; so inside And the cheap ones
 go first, and text is looked for only in messages that are still in question.  Reading
-goes in batches, with a pause after each, and after each body, so that a search never
-holds up the others.
+goes in batches.  There is a pause for others after each batch, body and question.
 
 What is compared: text is decoded and folded on both sides (``text.folding``); a part of
 a word is enough.  INTERNALDATE counts as the day in UTC.  A message that vanishes
@@ -108,7 +107,8 @@ class _Search:
                 return _without(among, await self.mask(inner, among))
         if cost(criterion):
             return await self._read(criterion, among)
-        await self._mailbox.turn()  # others may have worked since the last pause
+        await self._breathe()  # a thousand questions to many messages take seconds
+        await self._mailbox.turn()
         return _both(among, self._column(criterion))
 
     # -- what columns say

@@ -1,7 +1,7 @@
 """SEARCH over columns, header fields and text (RFC 3501 section 6.4.4)."""
 
 import datetime
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -156,16 +156,34 @@ def test_columns_are_asked_before_headers_and_headers_before_bodies() -> None:
     assert cost(c.Not(c.Or(asked[2], asked[0]))) == 2
 
 
-def test_bodies_are_read_only_where_columns_leave_a_question(mailbox: Mailbox) -> None:
+def test_bodies_are_read_only_where_columns_leave_a_question(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    read_many = mailbox.read_many
+
+    async def counted(uids: Sequence[int]) -> list[bytes | None]:
+        read.extend(uids)
+        return await read_many(uids)
+
+    monkeypatch.setattr(mailbox, "read_many", counted)
+    garden = c.BodyContains("garden")
+    assert found(mailbox, c.And((garden, c.HasKeyword("unknown")))) == []
+    assert read == []
+    assert found(mailbox, c.And((garden, c.HasFlag(FLAGGED)))) == [3]
+    assert read == [3]
+
+
+def test_others_have_a_turn_after_each_question_and_each_body(mailbox: Mailbox) -> None:
     breaths: list[int] = []
 
     async def counted() -> None:
         breaths.append(1)
 
-    asked = c.And((c.BodyContains("garden"), c.HasKeyword("unknown")))
     view = mailbox.view(read_only=True)
+    asked = c.And((c.HasFlag(SEEN), c.Larger(1), c.BodyContains("garden")))
     assert now(search(mailbox, view, asked, counted)) == []
-    assert breaths == []
+    assert len(breaths) == 2 + 2
 
 
 SIMPLE = st.sampled_from([asked for asked, _ in CASES[:23]])
