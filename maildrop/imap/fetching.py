@@ -57,10 +57,13 @@ async def send(
     """
     sender = _Sender(session, selected, session.site.formatters.of(items))
     missing = 0
+    begun = False
     for part in sender.parts(spans):
+        if begun:  # what is written last leaves with the tagged answer
+            await session.link.drained()
+            await session.link.breathe()
+        begun = True
         missing += await sender.send(part)
-        await session.link.drained()
-        await session.link.breathe()
     return missing
 
 
@@ -207,7 +210,10 @@ class _Sender:
         sections = self._formatter.sections
         if len(uids) == len(sections) == 1 and sections[0].partial is not None:
             return await self._piece(uids[0], sections[0], sections[0].partial)
-        messages = await self._mailbox.read_many(uids)
+        if len(uids) == 1:
+            messages = [await self._selected.reading.read(uids[0])]
+        else:
+            messages = await self._mailbox.read_many(uids)
         columns: list[Found] = []
         for item in sections:
             column = [None if it is None else cut(it, item) for it in messages]

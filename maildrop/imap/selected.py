@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from maildrop.imap.respond import NoSuchMessage
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.mailbox.reading_ahead import ReadingAhead
 from maildrop.mailbox.view import View
 from maildrop.message.sequence_set import SequenceSet
 
@@ -22,9 +23,10 @@ class Selected:
         read_only: EXAMINE, or no right to change it.
         keywords_told: How many keywords the client knows of.
         kept: A section that the client fetches in pieces, and what it is of.
+        reading: Reads messages that the client fetches one by one.
     """
 
-    __slots__ = ("kept", "keywords_told", "mailbox", "read_only", "view")
+    __slots__ = ("kept", "keywords_told", "mailbox", "read_only", "reading", "view")
 
     def __init__(self, mailbox: Mailbox, *, read_only: bool) -> None:
         self.mailbox = mailbox
@@ -32,6 +34,7 @@ class Selected:
         self.view: View = mailbox.view(read_only=read_only)
         self.keywords_told = len(mailbox.table.keyword_names)
         self.kept: tuple[object, bytes] | None = None
+        self.reading = ReadingAhead(mailbox)
 
     def spans(self, messages: SequenceSet, *, uid: bool) -> list[range]:
         """Where in the view the messages are; sequence number less one.
@@ -96,6 +99,11 @@ class Selected:
         if len(spans) == 1:
             return spans[0]
         return [row for span in spans for row in span]
+
+    def forget(self) -> None:
+        """Let go of octets that the client seems not to come back for."""
+        self.kept = None
+        self.reading.forget()
 
     async def leave(self) -> None:
         """The session is done with it."""

@@ -63,7 +63,7 @@ async def tell(session: Session, *, expunges: bool, refresh: bool) -> None:
 
 async def _refresh(session: Session, selected: Selected) -> None:
     try:
-        await selected.mailbox.refresh()
+        await selected.mailbox.follow()
     except MailboxVanished:
         raise
     except MaildropError as error:

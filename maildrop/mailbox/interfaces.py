@@ -118,6 +118,13 @@ class StoredMailbox(Protocol):
             MailboxVanished: It was deleted or had to be renumbered.
         """
 
+    def unchanged(self) -> bool:
+        """Whether nothing has happened that ``refresh`` would take in.
+
+        It is asked with nobody's rights and costs less than ``refresh``.  That the
+        mailbox was deleted or replaced may be seen a second late.
+        """
+
     def claim_recent(self) -> None:
         r"""All messages there are now have been in a session (``\Recent``)."""
 
@@ -177,6 +184,12 @@ class StoredMailbox(Protocol):
     def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
         """Whole messages; None for one that is gone."""
 
+    def read_at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
+        """Whole messages, if that is quick; else None, and ``read_many`` has to do it.
+
+        It changes nothing and waits for no lock, so it may run on the reactor thread.
+        """
+
     def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
         """Ready-to-send pieces of messages from the cache, made when missing.
 
@@ -187,6 +200,14 @@ class StoredMailbox(Protocol):
 
         Returns:
             Octets for each message, None for one that is gone.
+        """
+
+    def fragments_at_once(
+        self, key: bytes, uids: Sequence[int]
+    ) -> list[bytes | None] | None:
+        """The same, if all of them are there; else None: ``fragments`` has to do it.
+
+        It changes nothing and waits for no lock, so it may run on the reactor thread.
         """
 
     def uidls(self) -> list[bytes]:

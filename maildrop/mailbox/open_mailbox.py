@@ -137,6 +137,11 @@ class Mailbox:
         """
         await self._run(self.stored.refresh, 1)
 
+    async def follow(self) -> None:
+        """As ``refresh``, at less cost; a mailbox replaced may be met a second late."""
+        if self._closed or not self._gate.free or not self.stored.unchanged():
+            await self._run(self.stored.refresh, 1)
+
     async def claim_recent(self) -> None:
         """See ``interfaces.StoredMailbox.claim_recent``."""
         await self._run(self.stored.claim_recent, 1)
@@ -210,17 +215,19 @@ class Mailbox:
             target, lambda: self.stored.move(uids, target.stored, by)
         )
 
-    async def read(self, uid: int) -> bytes:
-        """See ``interfaces.StoredMailbox.read``."""
-        return await self._run(lambda: self.stored.read(uid), 1)
-
     async def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
         """See ``interfaces.StoredMailbox.read_many``."""
-        return await self._run(lambda: self.stored.read_many(uids), len(uids))
+        found = self._at_once(lambda: self.stored.read_at_once(uids))
+        if found is None:
+            found = await self._run(lambda: self.stored.read_many(uids), None)
+        return found
 
     async def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
         """See ``interfaces.StoredMailbox.fragments``."""
-        return await self._run(lambda: self.stored.fragments(key, uids), len(uids))
+        found = self._at_once(lambda: self.stored.fragments_at_once(key, uids))
+        if found is None:
+            found = await self._run(lambda: self.stored.fragments(key, uids), None)
+        return found
 
     async def uidls(self) -> list[bytes]:
         """See ``interfaces.StoredMailbox.uidls``."""
@@ -255,6 +262,15 @@ class Mailbox:
             raise
         finally:
             self._announce()
+
+    def _at_once(self, job: Callable[[], T | None]) -> T | None:
+        """Run a call that changes nothing, unless somebody is at work here."""
+        if self._closed or not self._gate.free:
+            return None
+        try:
+            return self._gate.as_owner(job)
+        except MailboxVanished:
+            return None  # the call that is made instead meets it again
 
     async def _both(self, target: "Mailbox", job: Callable[[], T]) -> T:
         if target is self:

@@ -26,11 +26,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLContextFactory, IReactorTime
 from twisted.logger import Logger
 
-from maildrop.errors import MaildropError, PermanentError
+from maildrop.errors import MaildropError, MessageExpunged, PermanentError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Mail
 from maildrop.mailbox.flags import SEEN, FlagChange, Operation
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.mailbox.reading_ahead import ReadingAhead
 from maildrop.net.peer import Peer
 from maildrop.net.sessions import Sessions
 from maildrop.pop3.login_delay import LoginDelay
@@ -189,6 +190,7 @@ class Session:
         self.refused = 0
         self.account_name = ""
         self._mailbox: Mailbox | None = None
+        self._reading: ReadingAhead | None = None
         self._snapshot: Snapshot | None = None
         self._unlock: Callable[[], None] | None = None
         self._read: set[int] = set()
@@ -220,6 +222,17 @@ class Session:
         """Send octets."""
         self._unsent += len(octets)
         self.connection.write(octets)
+
+    async def read(self, uid: int) -> bytes:
+        """A whole message.
+
+        Raises:
+            MessageExpunged: It is gone.
+        """
+        octets = None if self._reading is None else await self._reading.read(uid)
+        if octets is None:
+            raise MessageExpunged(f"message with UID {uid} is gone")
+        return octets
 
     async def drained(self) -> None:
         """After a large reply: wait while much is unsent and the peer is slow."""
@@ -318,6 +331,7 @@ class Session:
             # Another session may have removed messages just before it unlocked.
             await self._mailbox.refresh()
             self._snapshot = Snapshot(self._mailbox.table, services.totals)
+            self._reading = ReadingAhead(self._mailbox)
         except BaseException:
             await self.leave()
             raise
@@ -357,6 +371,7 @@ class Session:
     async def leave(self) -> None:
         """Let go of the maildrop, changing nothing; done before, it does nothing."""
         mailbox, self._mailbox = self._mailbox, None
+        self._reading = None
         unlock, self._unlock = self._unlock, None
         try:
             if unlock is not None:

@@ -87,7 +87,7 @@ def test_what_was_appended_is_read_back() -> None:
     inbox = now(opened().open("INBOX"))
     uids = now(inbox.append([message(b"a\r\n"), message(b"b\r\n")]))
     assert list(uids) == [1, 2]
-    assert now(inbox.read(2)) == b"b\r\n"
+    assert now(inbox.read_many([2])) == [b"b\r\n"]
     assert inbox.status().messages == 2
 
 
@@ -169,7 +169,7 @@ def test_moving_tells_both_mailboxes() -> None:
     moved = now(inbox.move([2], archive, None))
     assert (list(moved.source), list(moved.target)) == ([2], [1])
     assert sorted(set(heard)) == ["archive", "inbox"]
-    assert now(archive.read(1)) == b"2\r\n"
+    assert now(archive.read_many([1])) == [b"2\r\n"]
     assert len(inbox.table) == 1
 
 
@@ -235,3 +235,45 @@ def test_a_mailbox_that_another_program_holds_is_settled_later() -> None:
     now(inbox.settle())
     now(inbox.leave())
     assert now(mail.open("INBOX")) is inbox
+
+
+def test_following_a_mailbox_does_not_wait_where_nothing_happened() -> None:
+    threads = Threads(slow=False)
+    mail = opened(threads)
+    inbox = now(mail.open("INBOX"))
+    inbox.stored.refresh = lambda: pytest.fail("asked")  # type: ignore[method-assign]
+    now(inbox.follow())
+
+
+def test_following_waits_for_whoever_is_at_work() -> None:
+    threads = Threads(slow=False)
+    inbox = now(opened(threads).open("INBOX"))
+    threads.slow = True
+    Deferred.fromCoroutine(inbox.append([message()]))
+    followed: list[object] = []
+    Deferred.fromCoroutine(inbox.follow()).addCallback(followed.append)
+    assert followed == []
+    threads.finish()
+    assert followed == [None]
+
+
+def test_following_a_deleted_mailbox_tells_so() -> None:
+    mail = opened()
+    now(mail.create("Archive"))
+    archive = now(mail.open("Archive"))
+    now(mail.delete("Archive"))
+    with pytest.raises(MailboxVanished):
+        now(archive.follow())
+
+
+def test_reading_waits_for_whoever_is_at_work() -> None:
+    threads = Threads(slow=False)
+    inbox = now(opened(threads).open("INBOX"))
+    threads.slow = True
+    Deferred.fromCoroutine(inbox.append([message(b"a\r\n")]))
+    read: list[object] = []
+    Deferred.fromCoroutine(inbox.read_many([1])).addCallback(read.append)
+    assert read == []
+    threads.finish()
+    threads.finish()
+    assert read == [[b"a\r\n"]]

@@ -1,5 +1,7 @@
 """The server as a client meets it: states, errors, limits, time."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from twisted.logger import LogLevel, capturedLogs, formatEvent
@@ -196,7 +198,7 @@ def test_a_bug_is_answered_logged_and_the_session_goes_on(
     pop3: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = pop3.login()
-    monkeypatch.setattr(pop3.inbox, "read", lambda uid: 1 // (uid - uid))
+    monkeypatch.setattr(pop3.inbox, "read_at_once", lambda uids: 1 // 0)
     with capturedLogs() as events:
         assert client.lines(b"RETR 1", b"STAT") == (
             b"-ERR [SYS/TEMP] Internal error\r\n+OK 3 174\r\n"
@@ -209,11 +211,11 @@ def test_a_failing_disk_is_a_temporary_error_and_logged(
 ) -> None:
     """RFC 3206 section 4."""
 
-    def fail(uid: int) -> bytes:
-        raise StorageFailure(f"read /var/mail/alice {uid}: Input/output error")
+    def fail(uids: Sequence[int]) -> list[bytes | None]:
+        raise StorageFailure(f"read /var/mail/alice {uids}: Input/output error")
 
     client = pop3.login()
-    monkeypatch.setattr(pop3.inbox, "read", fail)
+    monkeypatch.setattr(pop3.inbox, "read_at_once", fail)
     with capturedLogs() as events:
         assert client.lines(b"RETR 1") == b"-ERR [SYS/TEMP] Try again later\r\n"
     assert "pop3 RETR failed for alice from 127.0.0.1" in str(formatEvent(events[0]))

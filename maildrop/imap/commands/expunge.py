@@ -29,7 +29,7 @@ async def remove(selected: Selected, among: SequenceSet | None) -> int:
     Returns:
         How many were removed.
     """
-    await selected.mailbox.refresh()
+    await selected.mailbox.follow()
     view = selected.view
     uids = selected.mailbox.table.deleted_uids()
     if among is not None:

@@ -14,6 +14,7 @@ async def idle(session: Session, _: wire.Idle) -> None:
     session.write(responses.continuation(b"Idling"))
     session.end_idle = _no_news
     if session.selected is not None:
+        session.selected.forget()
         session.end_idle = session.selected.mailbox.listen(session.link.changed)
         await session.selected.mailbox.refresh()
         session.link.changed()

@@ -13,7 +13,7 @@ async def retr(session: Session, command: Command) -> None:
     mail would lose it.
     """
     uid = session.snapshot.uid(command.number or 0)
-    octets = await session.mailbox.read(uid)
+    octets = await session.read(uid)
     session.was_read(uid)
     session.write(b"+OK %d octets\r\n" % len(octets))
     session.write(stuffed(octets))

@@ -9,7 +9,7 @@ from maildrop.pop3.wire.replies import ok
 async def top(session: Session, command: Command) -> None:
     """Send the header of a message, and the first lines of its body."""
     uid = session.snapshot.uid(command.number or 0)
-    octets = await session.mailbox.read(uid)
+    octets = await session.read(uid)
     session.write(ok(b"Top of message follows"))
     session.write(stuffed(top_of(octets, command.lines)))
     session.write(END)

@@ -42,6 +42,8 @@ KEYS: Final = (ENVELOPE, BODY, BODYSTRUCTURE, HEADER_POPULAR)
 _FIELDS: Final = b"HEADER.FIELDS ("
 #: Messages read into memory at once.
 _CHUNK: Final = 64
+#: Most messages whose pieces are looked up at once: a few milliseconds' work.
+_AT_HAND: Final = 1000
 
 #: Stands for a piece that a message does not have; no key's value looks so.
 _NOTHING: Final = b"-"
@@ -86,28 +88,42 @@ class Fragments:
 
     def at_hand(self, key: bytes, uids: Sequence[int]) -> list[bytes | None] | None:
         """The same, if no message has to be read for it; else None."""
+        if len(uids) > _AT_HAND:
+            return None
         if key in KEYS:
             return self._cached(key, uids)
+        known = self._remembered.pieces(self, key)
+        pieces = list(map(known.get, uids))
+        return pieces if None not in pieces else self._picked(key, uids, pieces)
+
+    def _picked(
+        self, key: bytes, uids: Sequence[int], pieces: list[bytes | None]
+    ) -> list[bytes | None] | None:
+        """``pieces`` with each None picked from the popular fields, if that goes."""
         if not key.startswith(_FIELDS):
             return None
-        known = self._remembered.pieces(self, key)
-        pieces: list[bytes | None] = list(map(known.get, uids))
-        if None not in pieces:
-            return pieces
-        missing = [u for u, piece in zip(uids, pieces, strict=True) if piece is None]
+        missing = [uid for uid, piece in zip(uids, pieces, strict=True) if not piece]
         popular = self._cached(HEADER_POPULAR, missing)
         if popular is None:
             return None
         select = compile_fields(key)
-        picked = {u: select(lines) for u, lines in zip(missing, popular, strict=True)}
+        picked = {
+            uid: piece
+            for uid, lines in zip(missing, popular, strict=True)
+            if lines is not None and (piece := select(lines)) is not None
+        }
+        self._remembered.add(self, key, picked)
+        if len(picked) < len(missing):
+            return None
+        return [piece or picked[u] for u, piece in zip(uids, pieces, strict=True)]
 
-    def _cached(self, key: bytes, uids: Sequence[int]) -> list[bytes] | None:
+    def _cached(self, key: bytes, uids: Sequence[int]) -> list[bytes | None] | None:
         """Pieces from the cache file, if it has all of them."""
         rows = self._ledger.table.rows(uids)
         number = self.cache.key_number(key)
         if number is None or len(rows) != len(uids):
             return None
-        pieces = self.cache.pieces(number, rows)
+        pieces: list[bytes | None] = list(self.cache.pieces(number, rows))
         return None if b"" in pieces else pieces
 
     def keep(

@@ -109,6 +109,11 @@ class Ledger:
 
     # -- following
 
+    def unchanged(self) -> bool:
+        """Whether ``refresh`` would find nothing."""
+        facts = os.fstat(self._fd)
+        return facts.st_size == self._offset and facts.st_nlink > 0
+
     def refresh(self) -> bool:
         """Read what other processes did.
 
@@ -118,10 +123,9 @@ class Ledger:
         Raises:
             MailboxVanished: The mailbox is gone or was numbered anew.
         """
-        facts = os.fstat(self._fd)
-        if facts.st_size == self._offset and facts.st_nlink:
+        if self.unchanged():
             return False
-        return self._catch_up(replaced=not facts.st_nlink)
+        return self._catch_up(replaced=not os.fstat(self._fd).st_nlink)
 
     @property
     def busy(self) -> bool:

@@ -69,6 +69,10 @@ class Folder:
             raise MailboxVanished(f"{self.path} was replaced")
         return new.st_mtime_ns, cur.st_mtime_ns
 
+    def times_of_open(self) -> tuple[int, int]:
+        """The same of the directories that are open, whatever their paths name now."""
+        return os.fstat(self.new_fd).st_mtime_ns, os.fstat(self.cur_fd).st_mtime_ns
+
     def list_new(self) -> list[bytes]:
         """The names in new/."""
         return self._list(self.new)

@@ -38,8 +38,9 @@ from maildrop.storage.index.locks import is_taken_now
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.maildir import delivery, moving
-from maildrop.storage.maildir.folder import Folder, canonical
+from maildrop.storage.maildir.folder import Folder
 from maildrop.storage.maildir.names import Letters
+from maildrop.storage.maildir.reading import Reading
 from maildrop.storage.maildir.reconcile import Reconciler, note_of
 from maildrop.storage.maildir.scan import split
 from maildrop.storage.maildir.staging import Staged, discard, stage
@@ -49,6 +50,8 @@ from maildrop.storage.maildir.state import Known, Times
 _INLINE: Final = 64
 #: In a mailbox with more messages a scan is too much for the reactor thread.
 _SCAN_INLINE: Final = 4000
+#: Seconds between two looks whether the paths still name what is open.
+_THOROUGH: Final = 1.0
 #: RFC 1939 section 7: one to 70 characters from %x21 to %x7E.
 _UIDL: Final = re.compile(rb"[!-~]{1,70}")
 _POP3_LOCK: Final = "maildrop.pop3.lock"
@@ -95,6 +98,10 @@ class MaildirMailbox:
         self._known.take(self._source)
         self._letters = Letters(self.ledger.table.keyword_names)
         self._reconciler = Reconciler(self.folder, self.ledger, self._known, host)
+        self._reading = Reading(
+            self.folder, self.ledger, self._reconciler.path_of, self.look, host
+        )
+        self._thorough_until = 0.0
         try:
             self.refresh()
             if sibling is not None:
@@ -128,8 +135,19 @@ class MaildirMailbox:
     def _is_current(self) -> bool:
         return self._known.current(self.folder.times())
 
+    def unchanged(self) -> bool:
+        """Whether ``refresh`` would find nothing; asks no path, only what is open."""
+        ledger = self.ledger
+        return (
+            self.host.monotonic() < self._thorough_until
+            and not ledger.compaction_due
+            and ledger.unchanged()
+            and self._known.current(self.folder.times_of_open())
+        )
+
     def refresh(self) -> None:
         """Take in what other processes and programs did."""
+        self._thorough_until = self.host.monotonic() + _THOROUGH
         if self.ledger.refresh():
             self._take_source()
         if not self._is_current():
@@ -396,40 +414,21 @@ class MaildirMailbox:
 
     def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
         """Whole messages; None for one that is gone."""
-        messages = [self._read(uid) for uid in uids]
-        if None in messages and any(
-            self.table.row(uid) is not None
-            for uid, message in zip(uids, messages, strict=True)
-            if message is None
-        ):
-            self.look()
-            return [
-                self._read(u) if m is None else m
-                for u, m in zip(uids, messages, strict=True)
-            ]
-        return messages
+        return self._reading.many(uids)
 
-    def _read(self, uid: int) -> bytes | None:
-        table = self.table
-        row = table.row(uid)
-        if row is None:
-            return None
-        size = table.sizes[row]
-        name, mark = split(self._reconciler.path_of(row))
-        octets = self.folder.read(name, mark, size)
-        if octets is None:
-            return None
-        message = canonical(octets, size)
-        if len(message) != size and not self.ledger.read_only:
-            with self.ledger.locked():
-                batch = self.ledger.batch(quiet=True)
-                batch.resize((uid,), (len(message),))
-                self.ledger.commit(batch)
-        return message
+    def read_at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
+        """Whole messages, if that is quick."""
+        return self._reading.at_once(uids)
 
     def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
         """Pieces of messages from the cache."""
         return self.pieces.pieces(key, uids)
+
+    def fragments_at_once(
+        self, key: bytes, uids: Sequence[int]
+    ) -> list[bytes | None] | None:
+        """The same, if no message has to be read for it."""
+        return self.pieces.at_hand(key, uids)
 
     def uidls(self) -> list[bytes]:
         """POP3 unique ids: the base names, which stay when the ledger is lost."""

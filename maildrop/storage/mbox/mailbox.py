@@ -114,6 +114,18 @@ class MboxMailbox:
 
     # -- following
 
+    def unchanged(self) -> bool:
+        """Whether ``refresh`` would find nothing; False where we may not even look."""
+        try:
+            found = os.stat(self._file.path)
+        except OSError:
+            return False
+        return (
+            self._ledger.unchanged()
+            and not intent.is_open(self._ledger)
+            and self._places.knows(Stamp.of(found))
+        )
+
     def refresh(self) -> None:
         """Take in what other processes and programs did."""
         self._ledger.refresh()
@@ -361,9 +373,20 @@ class MboxMailbox:
         raw = os.pread(fd, layout.lengths[row], layout.starts[row])
         return visible(content(raw))
 
+    def read_at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
+        """Never: the file has to be locked."""
+        del uids
+        return None
+
     def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
         """Pieces of messages from the cache."""
         return self._fragments.pieces(key, uids)
+
+    def fragments_at_once(
+        self, key: bytes, uids: Sequence[int]
+    ) -> list[bytes | None] | None:
+        """The same, if no message has to be read for it."""
+        return self._fragments.at_hand(key, uids)
 
     def uidls(self) -> list[bytes]:
         """POP3 unique ids (RFC 1939 section 7)."""

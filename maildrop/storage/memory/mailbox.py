@@ -34,6 +34,10 @@ class MemoryMailbox:
         if self._gone:
             raise MailboxVanished(f"mailbox {self.name} was deleted")
 
+    def unchanged(self) -> bool:
+        """Nobody else writes here."""
+        return not self._gone
+
     def claim_recent(self) -> None:
         """All messages there are now have been in a session."""
         self.table.first_recent = self.table.uid_next
@@ -152,9 +156,13 @@ class MemoryMailbox:
         """Whole messages."""
         return [self._octets.get(uid) for uid in uids]
 
+    read_at_once = read_many
+
     def fragments(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
         """Pieces of messages, made once."""
         return [self._fragment(uid, key) for uid in uids]
+
+    fragments_at_once = fragments
 
     def _fragment(self, uid: int, key: bytes) -> bytes | None:
         octets = self._octets.get(uid)

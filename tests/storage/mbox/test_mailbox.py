@@ -296,3 +296,29 @@ def test_unique_ids_name_validity_and_uid(open_store: OpenStore, spool: Path) ->
     spool.write_bytes(foreign("one"))
     inbox = opened(open_store())
     assert inbox.uidls() == [b"%08x%08x" % (inbox.table.uid_validity, 1)]
+
+
+def test_that_nothing_happened_is_seen_without_a_lock(
+    open_store: OpenStore, spool: Path
+) -> None:
+    inbox = opened(open_store())
+    add(inbox, read("x"))
+    inbox.refresh()
+    assert inbox.unchanged()
+    with spool.open("ab") as file:
+        file.write(b"From x Thu Jan  1 00:00:00 1970\nSubject: y\n\nz\n")
+    assert not inbox.unchanged()
+    inbox.refresh()
+    assert inbox.unchanged()
+    spool.unlink()
+    assert not inbox.unchanged()
+
+
+def test_pieces_are_given_at_once_when_nothing_has_to_be_read(
+    open_store: OpenStore,
+) -> None:
+    inbox = opened(open_store())
+    add(inbox, read("x"))
+    assert inbox.read_at_once([1]) is None
+    made = inbox.fragments(b"ENVELOPE", [1])
+    assert inbox.fragments_at_once(b"ENVELOPE", [1]) == made

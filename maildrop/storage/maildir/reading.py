@@ -1,0 +1,117 @@
+"""Reading the messages of one Maildir.
+
+In this file:
+    Reading    whole messages by UID
+
+A message can be read without any lock: its file stays as it is until it is removed,
+and only its name changes.  One that is not where it should be is looked for by a scan.
+
+``at_once`` is for the reactor thread.  While files come from memory that is cheaper
+than to change threads; a disk that makes us wait is given a while without us.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from maildrop.storage.index.host import Host
+from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.maildir.folder import Folder, canonical
+from maildrop.storage.maildir.scan import split
+
+#: Messages, and their octets, that are read on the reactor thread.
+_MESSAGES: Final = 64
+_OCTETS: Final = 1 << 20
+#: Seconds that reading them takes only if the disk is at work,
+_SLOW: Final = 0.005
+#: and for which others read then.
+_PAUSE: Final = 1.0
+
+
+class Reading:
+    """Whole messages.
+
+    Args:
+        folder: The directories.
+        ledger: The table, and where a size that was wrong is put right.
+        path_of: Gives the path of a row's file.
+        look: Scans the directories.
+        host: Time.
+    """
+
+    __slots__ = ("_folder", "_host", "_ledger", "_look", "_not_before", "_path_of")
+
+    def __init__(
+        self,
+        folder: Folder,
+        ledger: Ledger,
+        path_of: Callable[[int], bytes],
+        look: Callable[[], None],
+        host: Host,
+    ) -> None:
+        self._folder = folder
+        self._ledger = ledger
+        self._path_of = path_of
+        self._look = look
+        self._host = host
+        self._not_before = 0.0
+
+    def many(self, uids: Sequence[int]) -> list[bytes | None]:
+        """Messages; None for one that is gone."""
+        table = self._ledger.table
+        messages = [self._message(uid) for uid in uids]
+        if None in messages and any(
+            table.row(uid) is not None
+            for uid, message in zip(uids, messages, strict=True)
+            if message is None
+        ):
+            self._look()
+            return [
+                self._message(uid) if message is None else message
+                for uid, message in zip(uids, messages, strict=True)
+            ]
+        return messages
+
+    def _message(self, uid: int) -> bytes | None:
+        table = self._ledger.table
+        row = table.row(uid)
+        if row is None:
+            return None
+        size = table.sizes[row]
+        message = self._of_row(row, size)
+        if message is None:
+            return None
+        if len(message) != size and not self._ledger.read_only:
+            with self._ledger.locked():
+                batch = self._ledger.batch(quiet=True)
+                batch.resize((uid,), (len(message),))
+                self._ledger.commit(batch)
+        return message
+
+    def _of_row(self, row: int, size: int) -> bytes | None:
+        name, mark = split(self._path_of(row))
+        octets = self._folder.read(name, mark, size)
+        return None if octets is None else canonical(octets, size)
+
+    def at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
+        """The same, if that is quick and all are as the table says; else None."""
+        if len(uids) > _MESSAGES:
+            return None
+        began = self._host.monotonic()
+        if began < self._not_before:
+            return None
+        table = self._ledger.table
+        rows = table.rows(uids)
+        sizes = [table.sizes[row] for row in rows]
+        if len(rows) != len(uids) or sum(sizes) > _OCTETS:
+            return None
+        read_only = self._ledger.read_only
+        messages: list[bytes | None] = []
+        for row, size in zip(rows, sizes, strict=True):
+            message = self._of_row(row, size)
+            if message is None or (len(message) != size and not read_only):
+                return None
+            messages.append(message)
+        ended = self._host.monotonic()
+        if ended - began > _SLOW:
+            self._not_before = ended + _PAUSE
+        return messages
