@@ -56,14 +56,25 @@ class Gate:
         self._busy = False
         self._waiting: deque[Deferred[None]] = deque()
 
-    async def enter(self) -> None:
-        """Wait for a turn and take the gate; ``leave`` must follow."""
-        if self._busy:
-            turn: Deferred[None] = Deferred()
-            self._waiting.append(turn)
-            await turn  # the gate is handed over still busy
-        else:
+    async def enter(self, *, threaded: bool = False) -> None:
+        """Wait for a turn and take the gate; ``leave`` must follow.
+
+        Args:
+            threaded: A thread is going to change things.  Whoever let us in is still
+                running, and may read what it left until it next awaits: so not before.
+        """
+        if not self._busy:
             self._busy = True
+            return
+        turn: Deferred[None] = Deferred()
+        self._waiting.append(turn)
+        await turn  # the gate is handed over still busy
+        if threaded:
+            try:
+                await self._in_thread(_nothing)
+            except BaseException:
+                self.leave()
+                raise
 
     def leave(self) -> None:
         """Let the next one in."""
@@ -86,7 +97,7 @@ class Gate:
             job: The call.
             inline: It is cheap enough for the reactor thread.
         """
-        await self.enter()
+        await self.enter(threaded=not inline)
         try:
             if inline:
                 with self._owner():
@@ -103,3 +114,7 @@ class Gate:
         """Run ``job`` at once, gate or not: it only looks, and is cheap."""
         with self._owner():
             return job()
+
+
+def _nothing() -> None:
+    """A job that is done when everything that runs on the reactor thread now is."""

@@ -278,7 +278,7 @@ class Mailbox:
         first, second = sorted((self, target), key=lambda mailbox: mailbox.name)
         self._check()
         target._check()
-        await first._gate.enter()
+        await first._gate.enter(threaded=True)
         try:
             return await second._run(job, None)
         finally:

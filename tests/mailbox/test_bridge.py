@@ -113,6 +113,29 @@ def test_a_call_waits_while_another_is_at_work() -> None:
     assert seen == [[1]]
 
 
+def test_no_thread_starts_while_the_one_before_still_reads() -> None:
+    threads = Threads(slow=False)
+    inbox = now(opened(threads).open("INBOX"))
+    now(inbox.append([message()]))
+    threads.slow = True
+    seen: list[int] = []
+
+    async def flag_and_read() -> None:
+        await inbox.change_flags([1], ADD_SEEN, None)
+        threads.finish()  # whatever a thread would do meanwhile
+        seen.append(len(inbox.table))
+
+    first = Deferred.fromCoroutine(inbox.append([message()]))
+    Deferred.fromCoroutine(flag_and_read())
+    last = Deferred.fromCoroutine(inbox.expunge([1, 2], None))
+    threads.finish()
+    assert (first.called, last.called) == (True, False)
+    assert seen == [2]
+    threads.finish()
+    assert last.called
+    assert len(inbox.table) == 0
+
+
 def test_a_failed_call_lets_the_next_one_in() -> None:
     mail = opened()
     with pytest.raises(MailboxNotFound):
@@ -274,6 +297,6 @@ def test_reading_waits_for_whoever_is_at_work() -> None:
     read: list[object] = []
     Deferred.fromCoroutine(inbox.read_many([1])).addCallback(read.append)
     assert read == []
-    threads.finish()
-    threads.finish()
+    while threads.waiting:
+        threads.finish()
     assert read == [[b"a\r\n"]]

@@ -27,6 +27,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from maildrop.durable import translated
@@ -43,6 +44,7 @@ from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.names import check
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.index.opening import LOG, still
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
 from maildrop.storage.mbox.file import MboxFile
@@ -257,8 +259,10 @@ class MboxStore:
                     raise MailboxNotRemovable(f"{name!r} has mailboxes below it")
                 disk.remove_directory(path)
             else:
-                shutil.rmtree(self._control_of(name), ignore_errors=True)
-                disk.unlink(path)
+                control = self._control_of(name)
+                with self._still(control):
+                    shutil.rmtree(control, ignore_errors=True)
+                    disk.unlink(path)
             disk.synchronize_directory(os.path.dirname(path))
         self._special.remove(name)
 
@@ -279,16 +283,23 @@ class MboxStore:
             self._make_levels(new_name)
             control, target = self._control_of(name), self._control_of(new_name)
             shutil.rmtree(target, ignore_errors=True)
-            if os.path.isdir(control):
-                os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-                disk.rename(control, target)
-            disk.rename(old, new)
+            with self._still(control):
+                if os.path.isdir(control):
+                    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+                    disk.rename(control, target)
+                disk.rename(old, new)
             for path in {os.path.dirname(old), os.path.dirname(new)}:
                 disk.synchronize_directory(path)
         for special, use in self._special.pairs():
             if special == name or special.startswith(name + "/"):
                 self._special.remove(special)
                 self._special.add(new_name + special[len(name) :], use)
+
+    def _still(self, control: str) -> AbstractContextManager[None]:
+        """Keep everybody from the ledger of a mailbox, if it has one."""
+        if os.path.exists(os.path.join(control, LOG)):
+            return still(control, self._host)
+        return contextlib.nullcontext()
 
     def _move_inbox(self, new_name: str) -> None:
         self.create(new_name)
