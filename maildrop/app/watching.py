@@ -9,7 +9,9 @@ system's limit is reached) is looked at with stat(2) every few seconds and given
 when possible; and since inotify does not see what other hosts do on a network file
 system, everything is looked at now and then.
 
-Events come in bursts: a watch's function is called once, a moment after the first.
+Events come in bursts: a watch's function is called once, a moment after the first, and
+once more when the clock has ticked: of two changes in one tick, the one that came after
+the first call cannot be told by times.
 
 Limits: octets of events read at a time; seconds between looks.
 """
@@ -103,6 +105,7 @@ class _Watch:
     paths: Sequence[str]
     changed: Callable[[], None]
     soon: IDelayedCall | None = None
+    later: IDelayedCall | None = None
     signatures: dict[str, Signature] = field(default_factory=dict)
 
 
@@ -114,6 +117,7 @@ class DiskWatcher:
         reactor: Time, and where inotify is read.
         reach: A context in which every path can be looked at.
         settle: Seconds from the first event to the call.
+        tick: Seconds from a call to the one after it.
         again: Seconds between looks at what inotify cannot watch.
         rarely: Seconds between looks at everything.
         inotify: None to do without.
@@ -127,6 +131,7 @@ class DiskWatcher:
         reach: Callable[[], AbstractContextManager[object]],
         *,
         settle: float = 0.005,
+        tick: float = 1.2,
         again: float = 5.0,
         rarely: float = 60.0,
         inotify: Inotify | None = None,
@@ -134,6 +139,7 @@ class DiskWatcher:
         self._reactor = reactor
         self._reach = reach
         self._settle = settle
+        self._tick = tick
         self._again = again
         self._rarely = rarely
         self._inotify = inotify
@@ -172,9 +178,10 @@ class DiskWatcher:
         if watch not in self._watches:
             return
         self._watches.remove(watch)
-        if watch.soon is not None:
-            watch.soon.cancel()
-            watch.soon = None
+        for call in (watch.soon, watch.later):
+            if call is not None:
+                call.cancel()
+        watch.soon = watch.later = None
         for path in watch.paths:
             self._detach(path, watch)
         if not self._watches and self._timer is not None:
@@ -293,6 +300,15 @@ class DiskWatcher:
 
     def _call(self, watch: _Watch) -> None:
         watch.soon = None
+        if watch.later is None:
+            watch.later = self._reactor.callLater(self._tick, self._call_again, watch)
+        self._changed(watch)
+
+    def _call_again(self, watch: _Watch) -> None:
+        watch.later = None
+        self._changed(watch)
+
+    def _changed(self, watch: _Watch) -> None:
         try:
             watch.changed()
         except Exception:

@@ -64,6 +64,21 @@ def test_a_new_file_in_a_directory_is_told_once(
     assert told == [1]
 
 
+def test_what_came_in_the_same_tick_of_the_clock_is_told_by_a_second_call(
+    tmp_path: Path, reactor: Reactor, watcher: DiskWatcher
+) -> None:
+    told: list[int] = []
+    watcher.watch([str(tmp_path)], lambda: told.append(1))
+    (tmp_path / "a").touch()
+    reactor.turn()
+    reactor.advance(1.1)
+    assert told == [1]
+    reactor.advance(0.1)
+    assert told == [1, 1]
+    reactor.advance(4)
+    assert told == [1, 1]
+
+
 def test_two_watches_on_one_path_are_both_told(
     tmp_path: Path, reactor: Reactor, watcher: DiskWatcher
 ) -> None:
