@@ -170,7 +170,8 @@ class Mail:
 
     async def delete(self, name: str) -> None:
         """See ``interfaces.Store.delete``; sessions that have it open are told."""
-        await self._forget_below(name)
+        if name in self._open:
+            await self.forget(self._open[name])
         await self._gate.run(lambda: self.store.delete(name))
 
     async def rename(self, name: str, new_name: str) -> None:

@@ -181,6 +181,16 @@ def test_a_deleted_mailbox_vanishes_for_the_sessions_in_it() -> None:
         now(old.refresh())
 
 
+def test_children_of_a_deleted_mailbox_stay_open() -> None:
+    """RFC 3501 section 6.3.4: they are not deleted with it."""
+    mail = opened()
+    now(mail.create("Old/Inner"))
+    now(mail.create("Old"))
+    inner = now(mail.open("Old/Inner"))
+    now(mail.delete("Old"))
+    now(inner.refresh())
+
+
 def test_moving_tells_both_mailboxes() -> None:
     mail = opened()
     now(mail.create("Archive"))
