@@ -14,7 +14,7 @@ def index() -> dict[str, list[str]]:
 
 
 def cited() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted((ROOT / "maildrop").rglob("*.py")):
         for number in CITED.findall(path.read_text()):
             found.setdefault(number, str(path.relative_to(ROOT)))
