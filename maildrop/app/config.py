@@ -268,7 +268,8 @@ class _Reader:
             for at, table in enumerate(tables)
         )
         return tuple(
-            each or Listen(protocol="", endpoint="", tls="none") for each in found
+            each or Listen(protocol="", endpoint=_endpoint(table), tls="none")
+            for each, table in zip(found, tables, strict=True)
         )
 
     def _unknown(self, path: KeyPath, name: str, names: list[str]) -> None:
@@ -280,6 +281,12 @@ class _Reader:
         else:
             proposal = nearest(name, names)
         self._problem((*path, name), "is no key of this version", proposal)
+
+
+def _endpoint(table: object) -> str:
+    """The endpoint of a listener with a problem: it may have one of its own."""
+    endpoint = table.get("endpoint") if isinstance(table, dict) else None
+    return endpoint if isinstance(endpoint, str) else ""
 
 
 def _filled(configuration: Configuration, reading: Reading) -> Configuration:

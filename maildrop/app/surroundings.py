@@ -23,9 +23,22 @@ def look(reading: Reading, effective_uid: int) -> None:
     """Add to ``reading.problems`` what does not fit this machine.
 
     Args:
-        reading: A configuration without fatal problems.
+        reading: A configuration.  Of a file that is none nothing is looked at, nor of
+            a key that has a problem already: its value is not what was meant.
         effective_uid: Who would run it.
     """
+    if any(not problem.key for problem in reading.problems):
+        return
+    told = {problem.key for problem in reading.problems}
+    before = len(reading.problems)
+    _look(reading, effective_uid)
+    reading.problems[before:] = [
+        problem for problem in reading.problems[before:] if problem.key not in told
+    ]
+    reading.problems.sort(key=lambda problem: problem.line)
+
+
+def _look(reading: Reading, effective_uid: int) -> None:
     configuration = reading.configuration
     _account(reading, effective_uid)
     _file(

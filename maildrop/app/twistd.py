@@ -18,7 +18,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from maildrop.app import trial
-from maildrop.app.config import Problem, Reading, Unusable, find, load
+from maildrop.app.config import Problem, Reading, Unusable, find, read
 from maildrop.app.logging import destination, observer
 from maildrop.app.making import make
 from maildrop.app.surroundings import look
@@ -94,7 +94,7 @@ def _reading(
     if given and not options["passwd"]:
         raise Unusable([_misused(f"--{given[0]} needs --passwd FILE")])
     if not options["passwd"]:
-        return load(find(options["config"])), None
+        return read(find(options["config"])), None
     if options["state"]:
         return trial.configuration(options, os.path.abspath(options["state"])), None
     temporary = tempfile.TemporaryDirectory(prefix="maildrop-")

@@ -17,14 +17,18 @@ def test_a_good_configuration_is_good(maildrop: Command) -> None:
 
 
 def test_all_that_is_wrong_is_listed(maildrop: Command) -> None:
-    maildrop.config.write_text('hostnam = "x"\n[mail]\ndomains = ["*"]\n')
+    maildrop.config.write_text(
+        'state = "state"\nuser = "root"\nhostnam = "x"\n[mail]\ndomains = ["*"]\n'
+        '[users]\npasswd = "nobody"\n'
+    )
     outcome = maildrop("config", "check")
     assert outcome.status == 78
     assert [line.split(": ")[0] for line in outcome.out.splitlines()] == [
-        f"{maildrop.config}:1",
         f"{maildrop.config}:3",
+        f"{maildrop.config}:5",
+        f"{maildrop.config}:7",
     ]
-    assert outcome.err == f"maildrop: {maildrop.config}: 2 errors\n"
+    assert outcome.err == f"maildrop: {maildrop.config}: 3 errors\n"
 
 
 def test_what_does_not_fit_the_machine_is_wrong_too(maildrop: Command) -> None:
@@ -36,13 +40,14 @@ def test_what_does_not_fit_the_machine_is_wrong_too(maildrop: Command) -> None:
 
 
 def test_problems_come_as_json_too(maildrop: Command) -> None:
-    maildrop.config.write_text("\nversion = 9\n")
+    maildrop.config.write_text('state = "state"\nuser = "root"\nversion = 9\n')
+    maildrop.passwd.touch()
     outcome = maildrop("config", "check", "--json")
     assert outcome.status == 78
     assert outcome.json == [
         {
             "file": str(maildrop.config),
-            "line": 2,
+            "line": 3,
             "key": "version",
             "what": "is 9, must be from 1 to 1",
             "proposal": "",

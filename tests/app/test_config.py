@@ -136,6 +136,15 @@ def test_a_problem_says_where_what_and_what_to_do(text: str, problem: str) -> No
     assert problem in told(text)
 
 
+def test_every_problem_of_a_listener_is_told() -> None:
+    text = '[[listen]]\nprotocol = "imap4"\nendpoint = "tpc:1"\ntls = "yes"\n'
+    assert [problem.split(": ")[1] for problem in told(text)] == [
+        "listen[1].protocol",
+        "listen[1].endpoint",
+        "listen[1].tls",
+    ]
+
+
 def test_two_listens_on_one_port_are_a_problem() -> None:
     text = """
 [[listen]]

@@ -40,6 +40,23 @@ def test_the_users_file_must_be_there(tmp_path: Path) -> None:
     assert problem == f"users.passwd: {tmp_path}/passwd does not exist"
 
 
+def test_what_the_machine_says_is_told_beside_what_the_file_says(
+    tmp_path: Path,
+) -> None:
+    reading = parse('state = 7\n[mail]\nlocation = "x"\n', str(tmp_path / "a.toml"))
+    look(reading, 1000)
+    keys = [problem.key for problem in reading.problems]
+    assert keys == ["users.passwd", "state", "mail.location"]  # state: once
+
+
+def test_of_a_file_that_is_no_configuration_nothing_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    reading = parse("a = = 1", str(tmp_path / "a.toml"))
+    look(reading, 1000)
+    assert [problem.key for problem in reading.problems] == [""]
+
+
 def test_a_directory_is_no_users_file(tmp_path: Path) -> None:
     (tmp_path / "passwd").mkdir()
     (problem,) = told(tmp_path)
