@@ -197,6 +197,21 @@ class Server:
             self.ports[name] = int(port)
         return True
 
+    def run_to_its_end(self) -> subprocess.CompletedProcess[str]:
+        """Start it where that is bound to fail."""
+        return subprocess.run(
+            [BIN / "twistd", "-n", "--pidfile=", "maildrop", "--config", self.file],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            cwd=self.directory,
+            check=False,
+        )
+
+    def remove(self) -> None:
+        """Take its files away."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
     @property
     def pid(self) -> int:
         """Its process number."""
@@ -241,7 +256,7 @@ class Server:
         finally:
             if self._process is not None:
                 self.kill()
-            shutil.rmtree(self.directory, ignore_errors=True)
+            self.remove()
 
     # -- the log, and the control command
 

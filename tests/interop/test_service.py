@@ -164,10 +164,13 @@ def test_a_broken_configuration_is_not_taken_up(server: Server) -> None:
 
 def test_a_broken_configuration_does_not_start(tmp_path: Path) -> None:
     config = tmp_path / "maildrop.toml"
-    config.write_text('hostnam = "x"\n[mail]\nlocation = "x"\n')
+    config.write_text(
+        'state = "state"\nuser = "root"\nhostnam = "x"\n[mail]\nlocation = "x"\n'
+    )
     done = twistd(config)
     assert done.returncode == 78
     assert [line.split(": ")[2] for line in done.stderr.splitlines()] == [
+        "users.passwd",
         "hostnam",
         "mail.location",
     ]
