@@ -1,8 +1,10 @@
 """The disk: every system call whose order decides what survives a crash.
 
 In this file:
-    Disk        the calls; tests put one in its place that stops, fails or forgets
-    Content     a message on its way in: in memory while small, else in a nameless file
+    open_to_read    a file of somebody else's making, for reading
+    Disk            the calls; tests put one in its place that stops, fails or forgets
+    Content         a message on its way in: in memory while small, else in a nameless
+                    file
 
 Only this file calls fsync, rename, link and opens with O_EXCL.  A function elsewhere
 that changes disk lists its steps as a table of states in its module docstring.
@@ -10,12 +12,17 @@ that changes disk lists its steps as a table of states in its module docstring.
 Errors: ``OSError`` of the calls is turned into ``NoSpace`` (ENOSPC, EDQUOT),
 ``AccessDenied`` (EACCES, EPERM, EROFS) or ``StorageFailure`` by ``translate``;
 FileNotFoundError and FileExistsError are answers, not failures, and pass through.
+
+Security: directories of users hold what users put there.  A file is opened only if it
+is a regular one and no symbolic link, and never waited for: opening a named pipe, or a
+file that its owner took a lease on, would hold the thread as long as the owner likes.
 """
 
 import contextlib
 import errno
 import mmap
 import os
+import stat
 from collections.abc import Iterator
 from typing import Final
 
@@ -53,6 +60,26 @@ def translated(doing: str) -> Iterator[None]:
         raise translate(error, doing) from error
 
 
+#: What every file is opened with; O_NONBLOCK says nothing of regular files later.
+_ALWAYS: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def open_to_read(path: Path, dir_fd: int | None = None) -> int:
+    """Open a file for reading, at once or not at all.
+
+    Raises:
+        OSError: There is none, or it is no regular file.
+    """
+    return _regular(os.open(path, os.O_RDONLY | _ALWAYS, dir_fd=dir_fd), path)
+
+
+def _regular(fd: int, path: Path) -> int:
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "no regular file", path)
+
+
 def _write_all(fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
     rest = memoryview(octets)
     while rest:
@@ -75,12 +102,12 @@ class Disk:
         self, path: Path, mode: int = 0o600, dir_fd: int | None = None
     ) -> int:
         """Open a file for reading and appending, made if it does not exist."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.open(path, flags, mode, dir_fd=dir_fd)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _ALWAYS
+        return _regular(os.open(path, flags, mode, dir_fd=dir_fd), path)
 
     def update(self, path: Path, dir_fd: int | None = None) -> int:
         """Open an existing file for reading and writing."""
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
+        return _regular(os.open(path, os.O_RDWR | _ALWAYS, dir_fd=dir_fd), path)
 
     def write(self, fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
         """Write all of ``octets``, however many calls it takes."""

@@ -2,12 +2,13 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-from maildrop.durable import Content, Disk, translate, translated
+from maildrop.durable import Content, Disk, open_to_read, translate, translated
 from maildrop.errors import AccessDenied, NoSpace, StorageFailure
 
 
@@ -98,3 +99,23 @@ def test_a_symlink_is_not_followed_when_appending(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         Disk().append_to(str(tmp_path / "link"))
     assert not (tmp_path / "elsewhere").exists()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+@pytest.mark.parametrize("plant", [_pipe, _link, Path.mkdir])
+@pytest.mark.parametrize("opening", [open_to_read, Disk().append_to, Disk().update])
+def test_what_is_no_regular_file_is_not_opened_and_not_waited_for(
+    tmp_path: Path, plant: Callable[[Path], None], opening: Callable[[str], int]
+) -> None:
+    plant(tmp_path / "planted")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=r"regular|symbolic|directory"):
+        opening(str(tmp_path / "planted"))
+    assert len(os.listdir("/proc/self/fd")) == before

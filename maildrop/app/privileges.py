@@ -343,4 +343,8 @@ def make_directory(
             with contextlib.suppress(FileExistsError):
                 os.mkdir(each, mode if last else 0o711)
                 if owner is not None:
-                    os.chown(each, *(owner if last else rights.owner_of(None) or owner))
+                    os.chown(
+                        each,
+                        *(owner if last else rights.owner_of(None) or owner),
+                        follow_symlinks=False,
+                    )

@@ -11,7 +11,7 @@ what is said of it.  A missing file is an empty list.  It is changed under a loc
 import os
 from collections.abc import Callable
 
-from maildrop.durable import translated
+from maildrop.durable import open_to_read, translated
 from maildrop.errors import ProtocolSyntaxError
 from maildrop.imap.wire.mailbox_name import decode, encode
 from maildrop.storage.index.host import Host
@@ -41,10 +41,12 @@ class NameList:
     def pairs(self) -> Pairs:
         """Names and what is said of them, in the order they were added."""
         try:
-            with translated(f"read {self._path}"), open(self._path, "rb") as file:
-                lines = file.read(self._octets_max).split(b"\n")
+            with translated(f"read {self._path}"):
+                fd = open_to_read(self._path)
         except FileNotFoundError:
             return []
+        with open(fd, "rb") as file, translated(f"read {self._path}"):
+            lines = file.read(self._octets_max).split(b"\n")
         pairs = []
         for line in lines:
             octets, _, said = line.partition(b"\t")

@@ -35,7 +35,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from maildrop.durable import Disk, translated
+from maildrop.durable import Disk, open_to_read, translated
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.window import Window
@@ -104,7 +104,7 @@ class Cache:
 
     def _open(self) -> int:
         if self._ledger.read_only:
-            return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            return open_to_read(self._path)
         return self._host.disk.append_to(self._path)
 
     def key_number(self, key: bytes) -> int | None:

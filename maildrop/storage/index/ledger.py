@@ -48,7 +48,7 @@ from maildrop.storage.index.catch_up import take_over
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import is_free, lock, unlock
-from maildrop.storage.index.log import HEADER_SIZE, LogHeader, Tail, record
+from maildrop.storage.index.log import HEADER_SIZE, TAIL_MAX, LogHeader, Tail, record
 from maildrop.storage.index.opening import Files, Opened, cut_tail, open_ledger
 from maildrop.storage.index.snapshot import Position, write_snapshot
 from maildrop.storage.index.table import IndexTable
@@ -154,7 +154,7 @@ class Ledger:
         size = os.fstat(self._fd).st_size
         if size < self._offset:
             return self._reload()
-        octets = os.pread(self._fd, size - self._offset, self._offset)
+        octets = os.pread(self._fd, min(size - self._offset, TAIL_MAX), self._offset)
         tail = Tail(self._header.generation, octets)
         if not tail.payloads:
             return False

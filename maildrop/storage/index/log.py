@@ -35,6 +35,8 @@ _RECORD: Final = struct.Struct("<II")
 HEADER_SIZE: Final = _START.size + _REST.size
 #: Longest record, in octets: beyond it the length itself is not believed.
 RECORD_MAX: Final = 1 << 28
+#: Octets of a log that are read at a time; one record always fits.
+TAIL_MAX: Final = RECORD_MAX + _RECORD.size
 
 
 @dataclass(frozen=True, slots=True)

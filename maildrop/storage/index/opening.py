@@ -34,14 +34,14 @@ from typing import Final
 
 from twisted.logger import Logger
 
-from maildrop.durable import translate, translated
+from maildrop.durable import open_to_read, translate, translated
 from maildrop.errors import AccessDenied, MailboxVanished, StorageFailure
 from maildrop.storage.index.apply import apply, replay
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import lock, unlock
-from maildrop.storage.index.log import HEADER_SIZE, LogHeader, Tail, record
+from maildrop.storage.index.log import HEADER_SIZE, TAIL_MAX, LogHeader, Tail, record
 from maildrop.storage.index.snapshot import Position, read_snapshot
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.uid_validity import NUMBER_MAX
@@ -52,7 +52,6 @@ LOG: Final = "maildrop.ledger.log"
 JUMP: Final = 1 << 20
 #: Fewest octets of the log in which a UID can be given away.
 _UID_LEAST: Final = 16
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _log = Logger()
 
@@ -124,14 +123,14 @@ class Files:
             if not isinstance(denied, AccessDenied):
                 raise denied from error
             try:
-                return os.open(self.log, _READ), True
+                return open_to_read(self.log), True
             except OSError:
                 raise denied from error
 
     def open_snapshot(self) -> int | None:
         """Open the snapshot for reading; None when there is none."""
         try:
-            return os.open(self.snapshot, _READ)
+            return open_to_read(self.snapshot)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -275,18 +274,22 @@ def _replay(files: Files, opened: Opened) -> Opened:
     table = opened.table
     table.boot = opened.header.boot
     size = os.fstat(opened.fd).st_size
-    octets = os.pread(opened.fd, size - opened.offset, opened.offset)
-    tail = Tail(opened.header.generation, octets)
-    try:
-        replay(table, tail.payloads)
-    except Damaged as error:
-        table.names.close()
-        why = Damaged(str(error), table.uid_validity)
-        return _number_anew(
-            files, opened.fd, opened.header, why, read_only=opened.read_only
-        )
-    opened.offset += tail.length
-    lost = len(octets) - tail.length
+    lost = 0
+    while opened.offset < size:
+        octets = os.pread(opened.fd, min(size - opened.offset, TAIL_MAX), opened.offset)
+        tail = Tail(opened.header.generation, octets)
+        try:
+            replay(table, tail.payloads)
+        except Damaged as error:
+            table.names.close()
+            why = Damaged(str(error), table.uid_validity)
+            return _number_anew(
+                files, opened.fd, opened.header, why, read_only=opened.read_only
+            )
+        opened.offset += tail.length
+        if not tail.payloads:
+            lost = len(octets)
+            break
     if lost and not opened.read_only:
         batch = cut_tail(files, opened.fd, table, opened.offset, lost)
         _write(files, opened, batch)

@@ -44,6 +44,8 @@ _MAGIC: Final = b"mdledger"
 _VERSION: Final = 1
 _START: Final = struct.Struct("<8sIII12x")
 _HEADER_MAX: Final = 1 << 26
+#: Longest section: a file without blocks on disk may claim any length.
+_SECTION_MAX: Final = 1 << 30
 _WIDTHS: Final = {U32: 4, U64: 8, I64: 8}
 #: Name, type code and attribute of each column of numbers.
 _COLUMNS: Final = (
@@ -181,6 +183,8 @@ class _Reader:
         at = self.first + int(offset)
         if int(offset) < 0 or int(length) < 0 or at + int(length) > self.size:
             raise Damaged(f"section {name} is cut off")
+        if int(length) > _SECTION_MAX:
+            raise Damaged(f"section {name} is longer than the limit allows")
         return at, int(length), int(crc)
 
     def octets(self, name: str) -> bytes:

@@ -11,7 +11,7 @@ and synced -> renamed.  A crash before the rename leaves a number that nobody wa
 import os
 from typing import Final
 
-from maildrop.durable import translated
+from maildrop.durable import open_to_read, translated
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import locked
 
@@ -36,9 +36,9 @@ def next_uid_validity(path: str, host: Host, above: int = 0) -> int:
 
 
 def _last(path: str) -> int:
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        fd = os.open(path, flags)
+        with translated(f"read {path}"):
+            fd = open_to_read(path)
     except FileNotFoundError:
         return 0
     try:

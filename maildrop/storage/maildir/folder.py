@@ -22,6 +22,10 @@ from maildrop.durable import translate
 from maildrop.errors import MailboxVanished, StorageFailure
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+#: Longest message that is read, in octets: all of it has to go into memory.
+MESSAGE_MAX: Final = 1 << 29
+#: A size above it is not taken on trust when memory is asked for.
+_KNOWN_MAX: Final = 1 << 24
 _FILE: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -96,14 +100,15 @@ class Folder:
         return self.new_fd if in_new else self.cur_fd
 
     def facts(self, name: bytes, in_new: int) -> os.stat_result | None:
-        """What the system knows of a file; None when it is no regular file."""
+        """What the system knows of a file; None when it cannot be a message."""
         try:
             found = os.stat(name, dir_fd=self.fd_of(in_new), follow_symlinks=False)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise translate(error, f"stat {name!r}") from error
-        return found if stat.S_ISREG(found.st_mode) else None
+        is_message = stat.S_ISREG(found.st_mode) and found.st_size <= MESSAGE_MAX
+        return found if is_message else None
 
     def read(self, name: bytes, in_new: int, expected: int) -> bytes | None:
         """What a file holds; None when it is not there, or is no file of ours.
@@ -122,14 +127,22 @@ class Folder:
                 return None
             raise translate(error, f"open {name!r} in {self.path}") from error
         try:
+            if expected > _KNOWN_MAX:
+                expected = min(expected, self._size(fd))
             octets = os.read(fd, expected + 1)
             if len(octets) > expected:
-                octets += _rest(fd)
+                octets += _rest(fd, self._size(fd) - len(octets))
             return octets
         except OSError as error:
             raise translate(error, f"read {name!r} in {self.path}") from error
         finally:
             os.close(fd)
+
+    def _size(self, fd: int) -> int:
+        size = os.fstat(fd).st_size
+        if size > MESSAGE_MAX:
+            raise StorageFailure(f"a message in {self.path} has {size} octets")
+        return size
 
     def close(self) -> None:
         """Let go of the directories."""
@@ -139,10 +152,11 @@ class Folder:
         self.new_fd = self.cur_fd = -1
 
 
-def _rest(fd: int) -> bytes:
+def _rest(fd: int, length: int) -> bytes:
     parts = []
-    while octets := os.read(fd, 1 << 20):
+    while length > 0 and (octets := os.read(fd, min(length, 1 << 20))):
         parts.append(octets)
+        length -= len(octets)
     return b"".join(parts)
 
 

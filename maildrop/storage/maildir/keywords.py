@@ -11,6 +11,7 @@ Security: the file may say anything; what is no keyword is passed over.
 import os
 from typing import Final
 
+from maildrop.durable import open_to_read
 from maildrop.mailbox.flags import is_keyword
 
 _FILE: Final = "dovecot-keywords"
@@ -20,9 +21,8 @@ _OCTETS_MAX: Final = 1 << 14
 
 def named_letters(path: str) -> list[str]:
     """The keywords of the letters from ``a`` on; up to the first without a name."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        fd = os.open(f"{path}/{_FILE}", flags)
+        fd = open_to_read(f"{path}/{_FILE}")
     except OSError:
         return []
     try:

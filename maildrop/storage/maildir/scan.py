@@ -17,7 +17,8 @@ none of them asks for a lock.  What is found, and what is made of it:
                                                do not know, is removed
     one base name in two different files       a copy from a backup: it gets a new name,
                                                and so is a new message
-    something that is no regular file          nothing
+    something that is no regular file, or one  nothing
+    that is too large to be read
 
 Listing a directory while files in it are renamed may show a file under both names or
 under none (POSIX leaves that open).  So "under none" is believed only when a second

@@ -39,7 +39,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildrop.durable import translated
+from maildrop.durable import open_to_read, translated
 from maildrop.errors import (
     MailboxExists,
     MailboxNameInvalid,
@@ -62,6 +62,8 @@ _PARTS: Final = ("tmp", "new", "cur")
 _CREATING: Final = "maildrop.creating."
 _DELETED: Final = "maildrop.deleted."
 _RENAMING: Final = "maildrop.renaming"
+#: Longest note of a renaming that is believed, in octets.
+_JOURNAL_MAX: Final = 1 << 24
 #: Seconds after which a mailbox being made is one that nobody makes any more.
 _FORGOTTEN: Final = 3600.0
 
@@ -286,13 +288,15 @@ class MaildirStore:
 
     def _finish_renaming(self) -> None:
         """Steps 2 and 3, with the lock held."""
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            fd = os.open(self._journal, flags)
+            with translated(f"read {self._journal}"):
+                fd = open_to_read(self._journal)
         except FileNotFoundError:
             return
-        with open(fd, encoding="utf-8", errors="replace") as file:
-            pairs = [line.rstrip("\n").partition("\t") for line in file]
+        with open(fd, "rb") as file:
+            octets = file.read(_JOURNAL_MAX)
+        lines = octets.decode("utf-8", "replace").splitlines()
+        pairs = [line.partition("\t") for line in lines]
         disk = self._host.disk
         with translated(f"rename in {self._root}"):
             for old, _, new in pairs:

@@ -14,11 +14,10 @@ lock held -> temporary written and synced -> renamed.
 Lines that name nothing we could have are kept.
 """
 
-import os
 from collections.abc import Callable
 from typing import Final
 
-from maildrop.durable import translated
+from maildrop.durable import open_to_read, translated
 from maildrop.errors import ProtocolSyntaxError
 from maildrop.imap.wire.mailbox_name import decode, encode
 from maildrop.storage.index.host import Host
@@ -62,10 +61,9 @@ class Subscriptions:
             )
 
     def _read(self) -> tuple[str, list[bytes]]:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             with translated(f"read {self._path}"):
-                fd = os.open(self._path, flags)
+                fd = open_to_read(self._path)
         except FileNotFoundError:
             return "\t", []
         with open(fd, "rb") as file, translated(f"read {self._path}"):

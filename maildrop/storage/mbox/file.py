@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from maildrop.durable import translate, translated
+from maildrop.durable import open_to_read, translate, translated
 from maildrop.errors import MailboxInUse
 from maildrop.storage.index.host import Host
 from maildrop.storage.mbox.locks import METHODS, MboxLock
@@ -82,7 +82,7 @@ class MboxFile:
         if os.path.exists(self._journal):
             with self.writing():
                 pass
-        with self._opened(os.O_RDONLY, shared=True) as fd:
+        with self._opened(shared=True) as fd:
             yield fd
 
     @contextlib.contextmanager
@@ -100,16 +100,16 @@ class MboxFile:
             with contextlib.suppress(FileExistsError), translated(f"make {self.path}"):
                 os.close(self._host.disk.create(self.path))
                 self._host.disk.synchronize_directory(os.path.dirname(self.path))
-        with self._opened(os.O_RDWR, shared=False) as fd:
+        with self._opened(shared=False) as fd:
             with translated(f"finish rewriting {self.path}"):
                 recover(fd, self._journal, self._host.disk)
             yield fd
 
     @contextlib.contextmanager
-    def _opened(self, flags: int, *, shared: bool) -> Iterator[int]:
+    def _opened(self, *, shared: bool) -> Iterator[int]:
         for _ in range(_TRIES):
             with translated(f"open {self.path}"):
-                fd = os.open(self.path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
+                fd = self._open(shared=shared)
             try:
                 with self._lock.held(fd, shared=shared):
                     if self._is_current(fd):
@@ -118,6 +118,9 @@ class MboxFile:
             finally:
                 os.close(fd)
         raise MailboxInUse(f"{self.path} is replaced again and again")
+
+    def _open(self, *, shared: bool) -> int:
+        return open_to_read(self.path) if shared else self._host.disk.update(self.path)
 
     def _is_current(self, fd: int) -> bool:
         named = self.stat()

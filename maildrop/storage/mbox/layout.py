@@ -24,13 +24,15 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Final
 
-from maildrop.durable import Disk
+from maildrop.durable import Disk, open_to_read
 
 FILE: Final = "maildrop.layout"
 #: Bit of ``Layout.status`` beside the system flags: Status has an "O".
 OLD: Final = 32
 _MAGIC: Final = b"mdrpLAY1"
 _HEADER: Final = struct.Struct("<8sIIQQQQQ")
+#: Longest file that is believed, in octets: ten million messages.
+_OCTETS_MAX: Final = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,9 @@ class Layout:
     def load(cls, directory: str) -> "Layout":
         """What was saved; an empty one if that is nothing, or damaged."""
         try:
-            with open(os.path.join(directory, FILE), "rb") as file:
-                return cls.unpack(file.read())
+            fd = open_to_read(os.path.join(directory, FILE))
+            with open(fd, "rb") as file:
+                return cls.unpack(file.read(_OCTETS_MAX))
         except OSError:
             return cls()
 

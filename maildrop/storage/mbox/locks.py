@@ -28,6 +28,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from maildrop.durable import open_to_read
 from maildrop.errors import MailboxInUse
 from maildrop.storage.index.host import Host
 
@@ -146,7 +147,7 @@ class MboxLock:
     def _clear_stale(self) -> None:
         """Remove a dotlock whose holder is gone."""
         try:
-            fd = os.open(self._dotlock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = open_to_read(self._dotlock)
         except OSError:
             return
         try:

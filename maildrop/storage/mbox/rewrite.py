@@ -43,7 +43,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from maildrop.durable import Disk
+from maildrop.durable import Disk, open_to_read
 
 _MAGIC: Final = b"mdrpMBX1"
 _HEADER: Final = struct.Struct("<8sQQQQIII")
@@ -152,7 +152,7 @@ def recover(fd: int, journal: str, disk: Disk) -> bool:
         Whether the file was written.
     """
     try:
-        source = os.open(journal, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        source = open_to_read(journal)
     except FileNotFoundError:
         return False
     try:
@@ -230,7 +230,7 @@ def _fits(fd: int, plan: _Plan) -> bool:
 
 
 def _apply(fd: int, journal: str, disk: Disk) -> None:
-    source = os.open(journal, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    source = open_to_read(journal)
     try:
         _, _, _, start, length, *_ = _HEADER.unpack(os.pread(source, _HEADER.size, 0))
         new_size = start + length

@@ -33,6 +33,8 @@ from maildrop.storage.mbox.format import (
 )
 
 PIECE: Final = 1 << 22
+#: Longest message that is read, in octets: all of it has to go into memory.
+MESSAGE_MAX: Final = 1 << 29
 #: The first message of files written by UW-IMAP and Pine, which holds only their data.
 _PSEUDO: Final = re.compile(rb"(?:\A|\n)X-IMAP: ")
 _MONTHS: Final = {
@@ -86,7 +88,12 @@ def scan(fd: int, start: int, end: int, path: str) -> Iterator[Found]:
 
 
 def raw_messages(
-    fd: int, start: int, end: int, path: str, piece: int = PIECE
+    fd: int,
+    start: int,
+    end: int,
+    path: str,
+    piece: int = PIECE,
+    message_max: int = MESSAGE_MAX,
 ) -> Iterator[tuple[int, bytes]]:
     """Offset and octets of each message, From_ line and blank line included."""
     length = piece
@@ -107,6 +114,11 @@ def raw_messages(
             if begin < stop:
                 yield start + begin, octets[begin:stop]
         length = piece if last else length * 2
+        if length > message_max:
+            raise StorageFailure(
+                f"{path}: the message at octet {start} is larger than {message_max}"
+                " octets; move it away"
+            )
         start += last
 
 

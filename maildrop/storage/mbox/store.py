@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
-from maildrop.durable import translated
+from maildrop.durable import open_to_read, translated
 from maildrop.errors import (
     MailboxExists,
     MailboxNameInvalid,
@@ -38,6 +38,7 @@ from maildrop.errors import (
     MailboxNotRemovable,
     MailboxNotSelectable,
     ProtocolSyntaxError,
+    StorageFailure,
 )
 from maildrop.imap.wire.mailbox_name import decode, encode
 from maildrop.mailbox.interfaces import MailboxEntry
@@ -176,7 +177,7 @@ class MboxStore:
     def _is_mailbox(self, entry: "os.DirEntry[str]") -> bool:
         if entry.path == self._inbox or not entry.is_file(follow_symlinks=False):
             return False
-        with contextlib.suppress(OSError), open(entry.path, "rb") as file:
+        with contextlib.suppress(OSError), open(open_to_read(entry.path), "rb") as file:
             return file.read(5) in {b"From ", b""}
         return False
 
@@ -195,7 +196,7 @@ class MboxStore:
                 raise MailboxNotSelectable(f"{name!r} holds no messages")
         control = self._control_of(name)
         with translated(f"make {control}"):
-            os.makedirs(control, mode=0o700, exist_ok=True)
+            _make_directories(control)
         ledger = Ledger(control, self._host, self._next_uid_validity)
         return MboxMailbox(
             name,
@@ -225,13 +226,16 @@ class MboxStore:
         with translated(f"make {path}"):
             self._make_levels(name)
             shutil.rmtree(self._control_of(name), ignore_errors=True)
-            os.close(disk.create(path))
+            try:
+                os.close(disk.create(path))
+            except FileExistsError:
+                raise MailboxExists(f"{path} is no mailbox, but exists") from None
             disk.synchronize_directory(os.path.dirname(path))
         for use in special_use:
             self._special.add(name, use)
 
     def _make_levels(self, name: str) -> None:
-        os.makedirs(self._folders, mode=0o700, exist_ok=True)
+        _make_directories(self._folders)
         path = self._folders
         for level in self._levels(name)[:-1]:
             path = os.path.join(path, level)
@@ -285,7 +289,7 @@ class MboxStore:
             shutil.rmtree(target, ignore_errors=True)
             with self._still(control):
                 if os.path.isdir(control):
-                    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+                    _make_directories(os.path.dirname(target))
                     disk.rename(control, target)
                 disk.rename(old, new)
             for path in {os.path.dirname(old), os.path.dirname(new)}:
@@ -320,7 +324,7 @@ class MboxStore:
     def subscribe(self, name: str) -> None:
         """Add to the subscriptions."""
         with translated(f"make {self._folders}"):
-            os.makedirs(self._folders, mode=0o700, exist_ok=True)
+            _make_directories(self._folders)
         self._subscribed.add(name)
 
     def unsubscribe(self, name: str) -> None:
@@ -339,3 +343,10 @@ class MboxStore:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _make_directories(path: str) -> None:
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except FileExistsError:
+        raise StorageFailure(f"{path} is no directory") from None

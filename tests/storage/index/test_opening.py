@@ -6,6 +6,7 @@ import pytest
 
 from maildrop.errors import MailboxVanished, StorageFailure
 from maildrop.mailbox.flags import SEEN
+from maildrop.storage.index import opening
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.log import HEADER_SIZE
 from maildrop.storage.index.opening import JUMP, LOG, SNAPSHOT
@@ -196,3 +197,16 @@ def test_no_control_file_is_followed_out_of_the_directory(
     with pytest.raises(StorageFailure):
         open_ledger()
     assert outside.read_bytes() == b"precious"
+
+
+def test_a_long_log_is_read_in_parts(
+    open_ledger: OpenLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = prepared(open_ledger)
+    for name in (b"e", b"f", b"g"):
+        add(ledger, name)
+    monkeypatch.setattr(opening, "TAIL_MAX", 300)
+    assert state(open_ledger()) == state(ledger)
+    with (tmp_path / LOG).open("ab") as log:
+        log.write(bytes(5000))
+    assert told(open_ledger()) == told(ledger)

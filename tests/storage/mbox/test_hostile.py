@@ -1,0 +1,75 @@
+"""What others may have planted beside an mbox or in its control files: no wait."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from maildrop.durable import Content
+from maildrop.errors import MaildropError, StorageFailure
+from maildrop.mailbox.interfaces import NewMessage
+from maildrop.storage.mbox.scan import raw_messages
+from tests.storage.mbox.conftest import OpenStore
+
+MESSAGE = b"Subject: x\r\n\r\ntext\r\n"
+PLACES = (
+    "inbox",
+    "inbox.lock",
+    "mail/.subscriptions",
+    "mail/Box",
+    "control/maildrop.special-use",
+    "control/INBOX/maildrop.layout",
+    "control/INBOX/maildrop.rewrite",
+    "control/INBOX/maildrop.ledger",
+    "control/INBOX/maildrop.ledger.log",
+    "control/INBOX/maildrop.cache",
+)
+
+
+def use(open_store: OpenStore) -> None:
+    """What a client does; it may be refused."""
+    store = open_store()
+    for each in (store.entries, store.subscriptions, lambda: store.create("Box")):
+        try:
+            each()
+        except MaildropError:
+            continue
+    for name in ("INBOX", "Box"):
+        try:
+            mailbox = store.open(name)
+        except MaildropError:
+            continue
+        try:
+            mailbox.refresh()
+            mailbox.publish(mailbox.stage([NewMessage(Content.of(MESSAGE))]), None)
+            mailbox.fragments(b"ENVELOPE", list(mailbox.table.uids))
+        except MaildropError:
+            continue
+        finally:
+            with contextlib.suppress(MaildropError):
+                mailbox.close()
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("plant", [os.mkfifo, os.mkdir])
+def test_what_is_planted_is_neither_waited_for_nor_left_open(
+    open_store: OpenStore, spool: Path, place: str, plant: Callable[[Path], None]
+) -> None:
+    use(open_store)
+    path = spool.parent / place
+    path.unlink(missing_ok=True)
+    before = len(os.listdir("/proc/self/fd"))
+    plant(path)
+    use(open_store)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_message_too_large_for_memory_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "inbox"
+    path.write_bytes(b"From a Thu Jan  1 00:00:00 2026\n\n" + bytes(1000))
+    with path.open("rb") as file:
+        walk = raw_messages(file.fileno(), 0, 1033, "inbox", piece=64, message_max=512)
+        with pytest.raises(StorageFailure, match="larger"):
+            list(walk)
