@@ -16,9 +16,11 @@ dotlock: FILE.lock, made by link(2) from a file of its own so that it is safe on
          this host, or when it has not been touched for five minutes; a stale one is
          renamed away before it is removed, so that two who find it stale cannot remove
          each other's new lock.  Where the directory may not be written (a spool without
-         the group's right) the dotlock is left out, as mutt does.
+         the group's right) the dotlock is left out, as mutt does.  On a full disk it
+         stays empty: what frees room, or only ends what was begun, must go on.
 
-Errors: ``MailboxInUse`` when the wait is over; never a hang.
+Errors: ``MailboxInUse`` when the wait is over, never a hang; ``NoSpace`` and its kin
+when the dotlock cannot be made.
 """
 
 import contextlib
@@ -28,7 +30,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildrop.durable import open_to_read
+from maildrop.durable import open_to_read, translated
 from maildrop.errors import MailboxInUse
 from maildrop.storage.index.host import Host
 
@@ -115,13 +117,18 @@ class MboxLock:
 
     def _take_dotlock(self) -> bool:
         own = os.path.join(os.path.dirname(self._path), f".maildrop.{self._unique()}")
+        with translated(f"make {self._dotlock}"):
+            try:
+                fd = self._disk.create(own, 0o644)
+            except PermissionError:
+                self._made = False
+                return True
+            return self._take_by_link(own, fd)
+
+    def _take_by_link(self, own: str, fd: int) -> bool:
         try:
-            fd = self._disk.create(own, 0o644)
-        except PermissionError:
-            self._made = False
-            return True
-        try:
-            self._disk.write(fd, b"%d\n" % os.getpid())
+            with contextlib.suppress(OSError):  # the number only tells a stale lock
+                self._disk.write(fd, b"%d\n" % os.getpid())
             try:
                 self._disk.link(own, self._dotlock)
             except FileExistsError:

@@ -1,6 +1,8 @@
 """Locks on an mbox: order, sharing, stale dotlocks, and never a hang."""
 
 import dataclasses
+import errno
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from maildrop.durable import Disk
-from maildrop.errors import MailboxInUse
+from maildrop.errors import MailboxInUse, NoSpace
 from maildrop.storage.index.host import Host
 from maildrop.storage.mbox.locks import STALE_AFTER, MboxLock
 
@@ -175,3 +177,51 @@ def test_locks_are_let_go_when_the_block_fails(mbox: Path, host: Host) -> None:
         pass
     os.close(fd)
     os.close(other)
+
+
+class FullDisk(Disk):
+    """A disk with room for names and for nothing else, or not even for these."""
+
+    def __init__(self, *, names: bool) -> None:
+        self._names = names
+
+    def create(
+        self, path: str | bytes, mode: int = 0o600, dir_fd: int | None = None
+    ) -> int:
+        if not self._names:
+            raise OSError(errno.ENOSPC, "full")
+        return super().create(path, mode, dir_fd)
+
+    def write(self, fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+
+def test_on_a_full_disk_a_dotlock_is_empty_and_excludes_all_the_same(
+    mbox: Path, host: Host
+) -> None:
+    """Messages must be removable when there is no room."""
+    full = dataclasses.replace(host, disk=FullDisk(names=True))
+    one, two = opened(mbox), opened(mbox)
+    with MboxLock(str(mbox), full, ["dotlock"]).held(one):
+        dotlock = mbox.with_name("inbox.lock")
+        assert dotlock.read_bytes() == b""
+        os.utime(dotlock, (host.clock(), host.clock()))
+        with (
+            pytest.raises(MailboxInUse),
+            MboxLock(str(mbox), host, ["dotlock"]).held(two),
+        ):
+            pass
+    os.close(one)
+    os.close(two)
+
+
+def test_a_dotlock_that_cannot_be_made_is_a_lack_of_space(
+    mbox: Path, host: Host
+) -> None:
+    full = dataclasses.replace(host, disk=FullDisk(names=False))
+    fd = opened(mbox)
+    with pytest.raises(NoSpace), MboxLock(str(mbox), full).held(fd):
+        pass
+    with MboxLock(str(mbox), host).held(fd):  # nothing stayed locked
+        pass
+    os.close(fd)
