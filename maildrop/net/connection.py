@@ -8,7 +8,8 @@ The way of octets: ``dataReceived`` hands them to the protocol's wire core
 (``receive``), then asks for events one by one (``next_event``) and has each handled
 (``handle``).  While a command runs no further event is asked for, so commands of a
 connection never overlap; pipelined commands are a loop, not a recursion; replies of one
-read leave in one write; and a peer that sends faster than it is served is paused.
+read leave in one write; and a peer that sends faster than it is served is paused, and
+read from again when all that it sent ahead is done.
 
 A handler that finishes at once returns None.  One that may have to wait is a coroutine;
 if it finishes without suspending it costs no Deferred.
@@ -16,7 +17,7 @@ if it finishes without suspending it costs no Deferred.
 
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
@@ -35,6 +36,11 @@ from maildrop.net.peer import Peer, peer_of
 from maildrop.net.transport import Transport
 
 Event = TypeVar("Event")
+
+#: What a peer sent ahead is done in turns of so many seconds; others come between.
+TURN: Final = 0.01
+#: Events between two looks at the clock.
+_EVENTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class ServerConnection(Protocol, Generic[Event]):
         self._silence = limits.idle
         self._timer: IDelayedCall | None = None
         self._cutter: IDelayedCall | None = None
+        self._turn: IDelayedCall | None = None
 
     # -- what a protocol gives
 
@@ -235,10 +242,10 @@ class ServerConnection(Protocol, Generic[Event]):
         """The connection is gone."""
         self._lost = self._closing = True
         self._replies.clear()
-        for call in (self._timer, self._cutter):
+        for call in (self._timer, self._cutter, self._turn):
             if call is not None and call.active():
                 call.cancel()
-        self._timer = self._cutter = None
+        self._timer = self._cutter = self._turn = None
         if self._running is not None and self._drained is None:
             return  # the command at work ends first; see _ended
         if self._drained is not None:
@@ -276,6 +283,7 @@ class ServerConnection(Protocol, Generic[Event]):
 
     def _run(self) -> None:
         self._busy = True
+        began, left = self.clock.seconds(), _EVENTS
         while not self._closing:
             event = self.next_event()
             if event is None:
@@ -283,10 +291,25 @@ class ServerConnection(Protocol, Generic[Event]):
             if not self._step(event):
                 self._flush()
                 return
+            left -= 1
+            if not left:
+                left = _EVENTS
+                if self.clock.seconds() - began >= TURN:
+                    self._flush()
+                    self._turn = self.clock.callLater(0, self._run)
+                    return
         self._busy = False
+        self._take_more()
         if self._no_more:
             self.close()
         self._flush()
+
+    def _take_more(self) -> None:
+        """All that was sent ahead is done: the peer may send again."""
+        self._ahead = 0
+        if self._paused and not self._lost:
+            self._paused = False
+            self.transport.resumeProducing()
 
     def _step(self, event: Event) -> bool:
         """Handle one event; False when it goes on later (``_ended``)."""
@@ -330,10 +353,6 @@ class ServerConnection(Protocol, Generic[Event]):
         if self._lost:
             self._let_go()
             return
-        self._ahead = 0
-        if self._paused:
-            self._paused = False
-            self.transport.resumeProducing()
         self._run()
 
     def _let_go(self) -> None:

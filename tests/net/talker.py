@@ -46,6 +46,9 @@ class Talker(ServerConnection[bytes]):
                 self.close()
             case b"fail":
                 raise ValueError(argument.decode())
+            case b"long":
+                self.spend(float(argument))
+                self.write(b"done\r\n")
             case b"now":
                 return self.at_once(argument)
             case b"wait":
@@ -55,6 +58,10 @@ class Talker(ServerConnection[bytes]):
             case b"big":
                 return self.big(int(argument))
         return None
+
+    def spend(self, seconds: float) -> None:
+        assert isinstance(self.clock, Clock)
+        self.clock.advance(seconds)
 
     async def at_once(self, argument: bytes) -> None:
         self.write(argument + b"\r\n")

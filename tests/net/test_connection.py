@@ -154,6 +154,37 @@ def test_a_peer_far_ahead_is_paused_until_the_command_ends() -> None:
     assert transport.producerState == "producing"
 
 
+def test_a_peer_far_ahead_is_read_from_only_when_all_it_sent_is_done() -> None:
+    talker, transport, _ = connected(Limits(ahead=100))
+    talker.dataReceived(b"wait a\r\nwait b\r\n" + b"echo c\r\n" * 3)
+    talker.dataReceived(b"echo b\r\n" * 13)
+    for _ in range(3):
+        talker.waits.pop().callback(None)
+        assert transport.producerState == "paused"
+    talker.waits.pop().callback(None)
+    assert transport.producerState == "producing"
+
+
+def test_commands_sent_ahead_are_done_in_turns() -> None:
+    talker, transport, clock = connected()
+    talker.dataReceived(b"long 0.001\r\n" * 100)
+    assert 0 < transport.value().count(b"done") < 100
+    clock.advance(0)
+    assert transport.value().count(b"done") == 100
+    assert len(transport.writes) >= 5  # one a turn
+    talker.dataReceived(b"echo a\r\n")
+    assert transport.value().endswith(b"a\r\n")
+
+
+def test_a_loss_between_turns_ends_the_work() -> None:
+    talker, transport, clock = connected()
+    talker.dataReceived(b"long 0.01\r\n" * 100)
+    talker.connectionLost(GONE)
+    assert clock.getDelayedCalls() == []
+    assert transport.value().count(b"done") < 100
+    assert talker.log[-1] == "closed"
+
+
 def test_a_large_answer_waits_for_a_slow_reader() -> None:
     talker, transport, _ = connected()
     talker.pauseProducing()
