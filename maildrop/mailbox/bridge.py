@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 
 from maildrop.errors import MailboxVanished
 from maildrop.mailbox.account import Account
-from maildrop.mailbox.gate import Gate, InThread, Watcher
+from maildrop.mailbox.gate import Gate, InThread, Share, Watcher
 from maildrop.mailbox.interfaces import MailboxEntry, MailboxStatus, Store
 from maildrop.mailbox.open_mailbox import Mailbox
 
@@ -34,6 +34,7 @@ class Post:
         watcher: Tells of changes by other programs.
         keep: Mailboxes kept open after their last session, least recently used first
             out.
+        jobs: Calls of one account that are in threads at a time.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Post:
         owner: Callable[[Account], AbstractContextManager[object]],
         watcher: Watcher,
         keep: int = 256,
+        jobs: int = 4,
     ) -> None:
         self.open_store = open_store
         self.in_thread = in_thread
         self.owner = owner
         self.watcher = watcher
         self.keep = keep
+        self.jobs = jobs
         # A Mail lives as long as a session, or a mailbox kept open, refers to it.
         self._mails: WeakValueDictionary[Account, Mail] = WeakValueDictionary()
         self._unused: OrderedDict[Mailbox, Mail] = OrderedDict()
@@ -98,11 +101,12 @@ class Mail:
         self.post = post
         self.account = account
         self._store: Store | None = None
+        self._in_thread = Share(post.in_thread, post.jobs)
         self._gate = self._new_gate()
         self._open: dict[str, Mailbox] = {}
 
     def _new_gate(self) -> Gate:
-        return Gate(self.post.in_thread, lambda: self.post.owner(self.account))
+        return Gate(self._in_thread, lambda: self.post.owner(self.account))
 
     async def opened(self) -> None:
         """Wait until the store is open."""

@@ -3,6 +3,7 @@
 In this file:
     Gate        lets one call through at a time
     InThread    "run this in a thread"
+    Share       a part of the threads
     Watcher     "call me when one of these paths changes"
 """
 
@@ -21,6 +22,45 @@ class InThread(Protocol):
 
     def __call__(self, job: Callable[[], T]) -> Deferred[T]:
         """Start ``job``; the Deferred fires on the reactor thread."""
+
+
+class Share:
+    """A part of the threads: whoever has it leaves others for others.
+
+    A job may wait for a lock, or for a slow disk, as long as its user likes.
+
+    Args:
+        in_thread: All of them.
+        jobs: Jobs at work at a time; the others wait, first come first served.
+    """
+
+    __slots__ = ("_free", "_in_thread", "_waiting")
+
+    def __init__(self, in_thread: InThread, jobs: int) -> None:
+        self._in_thread = in_thread
+        self._free = jobs
+        self._waiting: deque[Deferred[None]] = deque()
+
+    def __call__(self, job: Callable[[], T]) -> Deferred[T]:
+        """See ``InThread``."""
+        if self._free:
+            return self._start(job)
+        turn: Deferred[None] = Deferred()
+        self._waiting.append(turn)
+        return turn.addCallback(lambda _: self._start(job))
+
+    def _start(self, job: Callable[[], T]) -> Deferred[T]:
+        self._free -= 1
+        return self._in_thread(job).addBoth(self._ended)
+
+    def _ended(self, result: T) -> T:
+        self._free += 1
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.called:
+                turn.callback(None)
+                break
+        return result
 
 
 class Watcher(Protocol):

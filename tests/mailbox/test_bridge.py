@@ -2,16 +2,23 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    execute,
+    succeed,
+)
 
 from maildrop.durable import Content
 from maildrop.errors import MailboxInUse, MailboxNotFound, MailboxVanished
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Mail, Post
 from maildrop.mailbox.flags import SEEN, FlagChange, Operation
+from maildrop.mailbox.gate import Share
 from maildrop.mailbox.interfaces import NewMessage
 from maildrop.storage.memory.mailbox import MemoryMailbox
 from maildrop.storage.memory.store import MemoryStores
@@ -26,13 +33,13 @@ class Threads:
 
     def __init__(self, *, slow: bool) -> None:
         self.slow = slow
-        self.waiting: list[Callable[[], None]] = []
+        self.waiting: list[Callable[[], object]] = []
 
     def __call__(self, job: Callable[[], T]) -> Deferred[T]:
         if not self.slow:
             return succeed(job())
         done: Deferred[T] = Deferred()
-        self.waiting.append(lambda: done.callback(job()))
+        self.waiting.append(lambda: execute(job).chainDeferred(done))
         return done
 
     def finish(self) -> None:
@@ -134,6 +141,31 @@ def test_no_thread_starts_while_the_one_before_still_reads() -> None:
     threads.finish()
     assert last.called
     assert len(inbox.table) == 3
+
+
+def test_an_account_leaves_threads_for_others() -> None:
+    threads = Threads(slow=True)
+    share = Share(threads, jobs=2)
+    done: list[str] = []
+    for name in "abcde":
+        share(partial(str, name)).addCallback(done.append)
+    for count in (2, 2, 2, 2, 1):
+        assert len(threads.waiting) == count
+        threads.finish()
+    assert done == ["a", "b", "c", "d", "e"]
+
+
+def test_a_job_that_fails_or_is_not_wanted_any_more_gives_its_thread_back() -> None:
+    threads = Threads(slow=True)
+    share = Share(threads, jobs=1)
+    failed = share(partial(int, "x"))
+    unwanted, third = share(partial(str, "b")), share(partial(str, "c"))
+    for each in (failed, unwanted):
+        each.addErrback(lambda failure: failure.trap(CancelledError, ValueError))
+    unwanted.cancel()
+    threads.finish()
+    threads.finish()
+    assert third.result == "c"
 
 
 def test_a_failed_call_lets_the_next_one_in() -> None:
