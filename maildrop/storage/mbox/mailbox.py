@@ -25,6 +25,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from twisted.logger import Logger
+
 from maildrop.durable import Content, translated
 from maildrop.errors import (
     MailboxInUse,
@@ -50,6 +52,8 @@ from maildrop.storage.mbox.scan import digest
 from maildrop.storage.mbox.settling import settle
 
 POP3_LOCK = "maildrop.pop3.lock"
+
+_log = Logger()
 
 
 @dataclass(slots=True)
@@ -413,13 +417,15 @@ class MboxMailbox:
         return [path for path in paths if os.path.exists(path)]
 
     def close(self) -> None:
-        """Write what was put off, as far as nobody else holds the file."""
+        """Write what was put off, as far as that can be done now."""
         try:
             if self.unsettled:
                 self.settle()
             self._save_layout()
-        except (MailboxInUse, FileNotFoundError):
-            pass  # the ledger has the flags; the next session writes them
+        except (MaildropError, OSError) as error:
+            # The ledger has the flags; the next session writes them.  Whoever closes
+            # this has mailboxes of others to close, and nobody to tell.
+            _log.info("{path} not settled: {error}", path=self._file.path, error=error)
         finally:
             self._fragments.close()
             self._ledger.close()

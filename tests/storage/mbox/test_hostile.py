@@ -73,3 +73,17 @@ def test_a_message_too_large_for_memory_is_an_error(tmp_path: Path) -> None:
         walk = raw_messages(file.fileno(), 0, 1033, "inbox", piece=64, message_max=512)
         with pytest.raises(StorageFailure, match="larger"):
             list(walk)
+
+
+def test_a_mailbox_that_cannot_be_settled_is_closed_all_the_same(
+    open_store: OpenStore, spool: Path
+) -> None:
+    use(open_store)
+    (spool.parent / "control/INBOX/maildrop.layout").unlink(missing_ok=True)
+    before = len(os.listdir("/proc/self/fd"))
+    inbox = open_store().open("INBOX")
+    inbox.refresh()
+    inbox.publish(inbox.stage([NewMessage(Content.of(MESSAGE))]), None)
+    (spool.parent / "control/INBOX/maildrop.layout").mkdir()
+    inbox.close()
+    assert len(os.listdir("/proc/self/fd")) == before
