@@ -14,8 +14,9 @@ they came; the name then has no ``W``.
 """
 
 import contextlib
+import mmap
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,8 @@ from maildrop.storage.maildir.names import new_base, staged_name, with_place
 
 #: Messages above this size are taken apart when first asked for, not at delivery.
 _PREPARE_MAX: Final = 1 << 24
+#: Messages above this size are written piece by piece.
+_PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +68,26 @@ def stage(folder: Folder, message: NewMessage, host: Host) -> Staged:
         NoSpace, StorageFailure: Nothing is left behind.
     """
     content = message.content.octets()
-    octets = message.head + content[:]
-    stored, keeps_crlf = _stored(octets)
+    size = len(message.head) + len(content)
+    # In pieces, so that a large message holds no other thread up for long.
+    keeps_crlf = size > _PIECE and _needs_crlf(_pieces(message.head, content))
+    octets = message.head + content[:] if size <= _PREPARE_MAX else b""
+    stored: Iterable[bytes]
+    if size <= _PIECE:
+        whole, keeps_crlf = _stored(octets)
+        stored = (whole,)
+    elif keeps_crlf:
+        stored = _pieces(message.head, content)
+    else:
+        stored = _with_lf(_pieces(message.head, content))
     base = new_base(host)
     path = tmp_path(folder, base)
     disk = host.disk
     with translated(f"write to {folder.tmp}"):
         fd = disk.create(path)
         try:
-            disk.write(fd, stored)
+            for piece in stored:
+                disk.write(fd, piece)
             if message.date is not None:
                 disk.set_times(fd, message.date)
             disk.synchronize(fd)
@@ -84,16 +98,16 @@ def stage(folder: Folder, message: NewMessage, host: Host) -> Staged:
             raise
         finally:
             os.close(fd)
-    base = with_place(base, facts.st_dev, facts.st_ino) + b",S=%d" % len(stored)
+    base = with_place(base, facts.st_dev, facts.st_ino) + b",S=%d" % facts.st_size
     if not keeps_crlf:
-        base += b",W=%d" % len(octets)
+        base += b",W=%d" % size
     return Staged(
         base=base,
-        size=len(octets),
+        size=size,
         date=int(host.clock()) if message.date is None else message.date,
         flags=message.flags,
         keywords=message.keywords,
-        pieces=cacheable(octets) if len(octets) <= _PREPARE_MAX else {},
+        pieces=cacheable(octets) if size <= _PREPARE_MAX else {},
         object_id=0,
     )
 
@@ -105,6 +119,34 @@ def _stored(octets: bytes) -> tuple[bytes, bool]:
     if len(octets) - len(stored) != lines or b"\r\n" in stored:
         return octets, True
     return stored, False
+
+
+def _pieces(head: bytes, content: bytes | mmap.mmap) -> Iterator[bytes]:
+    yield head
+    for at in range(0, len(content), _PIECE):
+        yield content[at : at + _PIECE]
+
+
+def _needs_crlf(pieces: Iterable[bytes]) -> bool:
+    """``_stored`` of a large message: whether it must be written as it came."""
+    before = b""
+    for piece in pieces:
+        seen = before + piece
+        ends = seen.count(b"\r\n") - before.count(b"\r\n")
+        if ends != piece.count(b"\n") or b"\r\r\n" in seen:
+            return True
+        before = seen[-2:]
+    return False
+
+
+def _with_lf(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in pieces:
+        octets = held + piece
+        held = octets[-1:] if octets.endswith(b"\r") else b""
+        yield octets[: len(octets) - len(held)].replace(b"\r\n", b"\n")
+    if held:
+        yield held
 
 
 def link_in(
