@@ -24,6 +24,8 @@ from maildrop.errors import MailboxVanished, StorageFailure
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 #: Longest message that is read, in octets: all of it has to go into memory.
 MESSAGE_MAX: Final = 1 << 29
+#: Line ends of so many octets are put in at once.
+_PIECE: Final = 1 << 20
 #: A size above it is not taken on trust when memory is asked for.
 _KNOWN_MAX: Final = 1 << 24
 _FILE: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -169,7 +171,13 @@ def canonical(octets: bytes, size: int) -> bytes:
     """
     if len(octets) == size:
         return octets
-    message = octets.replace(b"\n", b"\r\n")
+    if len(octets) > _PIECE:
+        # In pieces, so that a large message holds no other thread up for long.
+        starts = range(0, len(octets), _PIECE)
+        pieces = [octets[at : at + _PIECE].replace(b"\n", b"\r\n") for at in starts]
+        message = b"".join(pieces)
+    else:
+        message = octets.replace(b"\n", b"\r\n")
     if len(message) != size and b"\r\n" in octets:
         # Some lines, or all, end with CRLF already.
         message = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

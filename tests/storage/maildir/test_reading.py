@@ -9,6 +9,7 @@ import pytest
 from maildrop.durable import Content
 from maildrop.mailbox.flags import SEEN, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.storage.maildir.folder import canonical
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from maildrop.storage.maildir.store import MaildirStore
 from tests.storage.maildir.conftest import Clock, OpenStore
@@ -161,3 +162,11 @@ def test_a_maildir_with_another_place_is_missed_within_a_second(
     root.rename(root.with_name("elsewhere"))
     clock.advance(1.1)
     assert not inbox.unchanged()
+
+
+@pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 21) + 1])
+def test_a_large_message_gets_its_line_ends_in_pieces(size: int) -> None:
+    stored = (b"12345\n6\n\n" * (size // 9 + 1))[:size]
+    message = stored.replace(b"\n", b"\r\n")
+    assert canonical(stored, len(message)) == message
+    assert canonical(message, 0) == message
