@@ -12,6 +12,7 @@ to say about a value is in ``surroundings``.
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -165,6 +166,22 @@ def _domains(value: object, directory: str) -> tuple[str, ...]:
     return tuple(domain(each, directory) for each in _texts(value, directory))
 
 
+def _network(value: object) -> str:
+    text = _text(value, "")
+    if text != "unix":
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            raise Unfit(
+                f"{_shown(text)} is no network", 'such as "10.0.0.0/8" or "unix"'
+            ) from None
+    return text
+
+
+def _networks(value: object, directory: str) -> tuple[str, ...]:
+    return tuple(map(_network, _texts(value, directory)))
+
+
 def _host(value: object, directory: str) -> str:
     name = domain(value, directory)
     if name.replace(".", "").isdigit():
@@ -261,6 +278,7 @@ PATH_OR_NONE: Final = Kind("a path, empty for the default", _path_or_none)
 PATHS: Final = Kind("a list of paths", _paths)
 HOST: Final = Kind("a host name", _host)
 DOMAINS: Final = Kind("a list of domains", _domains)
+NETWORKS: Final = Kind("a list of networks", _networks)
 HOME: Final = Kind("a path, in which %u, %n and %d may stand", _home)
 LOCATION: Final = Kind("a location", location)
 ACCOUNT: Final = Kind("an account of the system", _account)

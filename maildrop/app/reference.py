@@ -31,10 +31,19 @@ _HEAD: Final = """\
 _WIDTH: Final = 88
 #: Keys that stand in the example as they are, because a first configuration has them.
 _PLAIN: Final = frozenset({("version",)})
-_EXAMPLE_LISTENS: Final = (
-    ("imap", "tcp:143", "starttls"),
-    ("imap", "tcp:993", "implicit"),
-    ("lmtp", "unix:/run/maildrop/lmtp.sock:mode=660", "none"),
+_EXAMPLE_LISTENS: Final[tuple[dict[str, object], ...]] = (
+    {"protocol": "imap", "endpoint": "tcp:143", "tls": "starttls"},
+    {
+        "protocol": "imap",
+        "endpoint": "tcp:993",
+        "tls": "implicit",
+        "proxies": ["10.0.0.5/32"],
+    },
+    {
+        "protocol": "lmtp",
+        "endpoint": "unix:/run/maildrop/lmtp.sock:mode=660",
+        "tls": "none",
+    },
 )
 
 
@@ -96,14 +105,9 @@ def example() -> str:
 def _listens(keys: list[Key], cls: type[object]) -> str:
     lines = [_comment(_about(cls)), "#"]
     lines += [_comment(f"{key.name}: {key.about}") for key in keys]
-    for protocol, endpoint, tls in _EXAMPLE_LISTENS:
-        lines += [
-            "",
-            "#[[listen]]",
-            f"#protocol = {toml(protocol)}",
-            f"#endpoint = {toml(endpoint)}",
-            f"#tls = {toml(tls)}",
-        ]
+    for listen in _EXAMPLE_LISTENS:
+        lines += ["", "#[[listen]]"]
+        lines += [f"#{name} = {toml(value)}" for name, value in listen.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -374,6 +374,14 @@ class Listen:
             example='"starttls"',
         ),
     )
+    proxies: tuple[str, ...] = field(
+        default=(),
+        metadata=_key(
+            kinds.NETWORKS,
+            "From where a PROXY header (version 1 or 2) is expected.",
+            example='["10.0.0.5/32"]',
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,13 @@ def listeners(reading: Reading) -> list[Listener]:
         setting = f"listen[{at + 1}], {reading.file}"
         setting += f":{line}" if line is not None else ""
         found.append(
-            Listener(listen.protocol, listen.endpoint, listen.tls, setting=setting)
+            Listener(
+                listen.protocol,
+                listen.endpoint,
+                listen.tls,
+                listen.proxies,
+                setting=setting,
+            )
         )
     return found
 

@@ -22,6 +22,7 @@ endpoint = "tcp:143"
 [[listen]]
 protocol = "lmtp"
 endpoint = "tcp:24:interface=127.0.0.1"
+proxies = ["unix"]
 [limits]
 connections = 100
 connections_per_source = 7
@@ -71,6 +72,7 @@ def test_what_is_listened_on_names_its_setting(reading: Reading) -> None:
     assert (imap.protocol, imap.endpoint, imap.tls) == ("imap", "tcp:143", "starttls")
     assert imap.setting == f"listen[1], {reading.file}:6"
     assert lmtp.tls == "none"
+    assert lmtp.proxies == ("unix",)
 
 
 def test_the_control_socket_is_for_its_owner_alone(tmp_path: Path) -> None:
