@@ -88,6 +88,7 @@ class Formatter:
         keys: Keys of the fragments it wants in a chunk.
         sections: Sections that are cut out of the message.
         sets_seen: Some item sets ``\Seen``.
+        whole: The only section is the whole message, and it is not set ``\Seen``.
         shows_flags: FLAGS is among the items.
     """
 
@@ -121,6 +122,9 @@ class Formatter:
             columns += more
         self._strands.append(_formatted(form + b")\r\n", columns))
         self.keys = tuple(keys)
+        self.whole = not (keys or self.sets_seen) and [
+            (section.path, section.kind, section.partial) for section in self.sections
+        ] == [((), b"", None)]
 
     def _piece(
         self, item: FetchItem, key: bytes | None

@@ -55,7 +55,10 @@ async def send(
     Returns:
         How many of them no longer exist.
     """
-    sender = _Sender(session, selected, session.site.formatters.of(items))
+    formatter = session.site.formatters.of(items)
+    if formatter.whole and len(spans) == 1 and len(spans[0]) == 1:
+        return await _send_one(session, selected, spans[0].start, formatter)
+    sender = _Sender(session, selected, formatter)
     missing = 0
     begun = False
     for part in sender.parts(spans):
@@ -65,6 +68,29 @@ async def send(
         begun = True
         missing += await sender.send(part)
     return missing
+
+
+async def _send_one(
+    session: Session, selected: Selected, place: int, formatter: Formatter
+) -> int:
+    """The way of a single message that is sent whole and changes no flag."""
+    view, table = selected.view, selected.mailbox.table
+    uid = view.uids[place]
+    octets = await selected.reading.read(uid)
+    session.counts.fetched += 1
+    row = place if view.current else table.row(uid)
+    if octets is None or row is None:
+        return 1
+    chunk = Chunk(
+        table,
+        range(row, row + 1),
+        (place + 1,),
+        (uid,),
+        view.first_recent,
+        sections=[[octets]],
+    )
+    session.write(formatter.write(chunk))
+    return 0
 
 
 def cut(octets: bytes, item: Section) -> bytes | None:
@@ -152,19 +178,21 @@ class _Sender:
         read: list[Found],
     ) -> Chunk:
         """What is to be written, without the messages that are gone."""
-        selected = self._selected
+        selected, table = self._selected, self._mailbox.table
         rows = selected.rows(spans, uids)
         if len(spans) == 1:
             numbers: Sequence[int] = range(spans[0].start + 1, spans[0].stop + 1)
         else:
             numbers = [place + 1 for place in chain.from_iterable(spans)]
-        columns = [*fragments.values(), *(found for found in read[-1:])]
         whole = len(rows) == len(uids)
         if not whole:
-            found = (self._mailbox.table.row(uid) for uid in uids)
+            found = (table.row(uid) for uid in uids)
             rows = [-1 if row is None else row for row in found]
+        columns = [*fragments.values(), *read[-1:]]
+        if columns:
+            whole = whole and not any(None in column for column in columns)
         chunk = Chunk(
-            self._mailbox.table,
+            table,
             rows,
             numbers,
             uids,
@@ -172,7 +200,7 @@ class _Sender:
             cast("dict[bytes, list[bytes]]", dict(fragments)),
             read[:-1],
         )
-        if not whole or any(None in column for column in columns):
+        if not whole:
             chunk.keep(
                 [
                     row >= 0 and None not in values

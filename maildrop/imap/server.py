@@ -162,7 +162,8 @@ class IMAPConnection(ServerConnection[Event]):
         session = self.session
         if self._held > self.limits.behind:
             await self.drained()
-        await self.breathe()  # between commands sent ahead
+        if self.clock.seconds() - self._began >= TURN:
+            await self.breathe()  # between commands sent ahead
         session.tag = command.tag
         session.counts.commands += 1
         if session.state not in rule.states:
@@ -228,10 +229,9 @@ class IMAPConnection(ServerConnection[Event]):
         if self._closing:
             return
         self._held += len(octets)
-        if self._telling:
-            self._replies.append(octets)
-        else:
-            super().write(octets)
+        self._replies.append(octets)
+        if not self._busy and not self._telling:
+            self._flush()
 
     async def drained(self) -> None:
         """Wait while the client reads too slowly."""

@@ -40,10 +40,19 @@ async def tell(session: Session, *, expunges: bool, refresh: bool) -> None:
     selected = session.selected
     if selected is None:
         return
+    mailbox, view = selected.mailbox, selected.view
     if refresh:
-        await _refresh(session, selected)
+        if not mailbox.unchanged:
+            await _refresh(session, selected)
+    elif not mailbox.still:
+        await mailbox.turn()
+    if view.has_news:
+        await _tell_news(session, selected, expunges=expunges)
     else:
-        await selected.mailbox.turn()
+        tell_flags(session, selected)
+
+
+async def _tell_news(session: Session, selected: Selected, *, expunges: bool) -> None:
     view = selected.view
     told = view.updates(expunges=expunges)
     if told.expunged:
@@ -63,7 +72,7 @@ async def tell(session: Session, *, expunges: bool, refresh: bool) -> None:
 
 async def _refresh(session: Session, selected: Selected) -> None:
     try:
-        await selected.mailbox.follow()
+        await selected.mailbox.refresh()
     except MailboxVanished:
         raise
     except MaildropError as error:

@@ -137,9 +137,19 @@ class Mailbox:
         """
         await self._run(self.stored.refresh, 1)
 
+    @property
+    def still(self) -> bool:
+        """Whether nobody is at work here: ``turn`` would not wait."""
+        return self._gate.free and not self._closed
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether ``refresh`` would find nothing; see ``StoredMailbox.unchanged``."""
+        return self._gate.free and not self._closed and self.stored.unchanged()
+
     async def follow(self) -> None:
         """As ``refresh``, at less cost; a mailbox replaced may be met a second late."""
-        if self._closed or not self._gate.free or not self.stored.unchanged():
+        if not self.unchanged:
             await self._run(self.stored.refresh, 1)
 
     async def claim_recent(self) -> None:
@@ -265,7 +275,7 @@ class Mailbox:
 
     def _at_once(self, job: Callable[[], T | None]) -> T | None:
         """Run a call that changes nothing, unless somebody is at work here."""
-        if self._closed or not self._gate.free:
+        if not self.still:
             return None
         try:
             return self._gate.as_owner(job)

@@ -68,6 +68,17 @@ class View:
         """Whether a message's row is its sequence number less one."""
         return self.uids is self.table.uids
 
+    @property
+    def has_news(self) -> bool:
+        """Whether ``updates`` may have something to tell."""
+        table = self.table
+        return bool(
+            self._position < table.journal.end
+            or self._pending
+            or self.uids is not table.uids
+            or len(self.uids) > self.count
+        )
+
     def uid(self, number: int) -> int:
         """The UID of a sequence number from 1 to ``count``."""
         return self.uids[number - 1]

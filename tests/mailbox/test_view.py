@@ -135,3 +135,19 @@ def test_a_client_that_applies_what_it_is_told_agrees_with_the_view(
         assert client == list(view.uids[: view.count])
     assert client == list(table.uids)
     assert view.current
+
+
+def test_a_view_has_news_until_they_are_told() -> None:
+    table = table_of(1, 2, 3)
+    view = View(table)
+    assert not view.has_news
+    table.append_row(9, 100, 0, 0, 0, 5)
+    assert view.has_news
+    view.updates(expunges=True)
+    assert not view.has_news
+    expunge(table, 1)
+    assert view.has_news
+    view.updates(expunges=False)
+    assert view.has_news
+    view.updates(expunges=True)
+    assert not view.has_news

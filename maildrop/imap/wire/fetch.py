@@ -22,6 +22,7 @@ Grammar:
 Limits: ``Limits.items`` items, and header fields in an item; ``DEPTH`` part numbers.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -45,6 +46,9 @@ class Attribute:
 
     name: bytes
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -67,6 +71,9 @@ class Section:
     fields: tuple[bytes, ...] = ()
     peek: bool = False
     partial: tuple[int, int] | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 FetchItem: TypeAlias = Attribute | Section
@@ -106,7 +113,7 @@ _FIELDS: Final = frozenset({b"HEADER.FIELDS", b"HEADER.FIELDS.NOT"})
 _MESSAGE_KINDS: Final = frozenset({b"", b"HEADER", b"TEXT", *_FIELDS})
 
 #: A command that has only such items.
-_SIMPLE: Final = re.compile(rb" ([\d:,*]+) \(([A-Za-z0-9.\[\] ]+)\)")
+_SIMPLE: Final = re.compile(rb" ([\d:,*]+) \(([A-Za-z0-9.\[\] ]{1,200})\)")
 _PLAIN_FIELDS: Final = re.compile(rb"[A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*+\)")
 _PLAIN_NAMES: Final = re.compile(rb"[A-Z0-9-]++(?: [A-Z0-9-]++)*+").fullmatch
 _PATH: Final = re.compile(rb"[1-9]\d{0,8}(?:\.[1-9]\d{0,8})*+(?!\d)")
@@ -145,11 +152,8 @@ def uid(tag: bytes, arguments: Arguments) -> Fetch:
 
 def _fetch(arguments: Arguments) -> tuple[SequenceSet, tuple[FetchItem, ...]]:
     simple = arguments.rest_as(_SIMPLE)
-    if simple is not None:
-        names = simple[2].upper().split(b" ")
-        items = tuple([_SHORT[name] for name in names if name in _SHORT])
-        if len(items) == len(names) == len(set(names)):
-            return arguments.simple_set(simple), items
+    if simple is not None and (items := _known(simple[2])):
+        return arguments.simple_set(simple), items
     arguments.space()
     messages = arguments.sequence_set()
     arguments.space()
@@ -160,6 +164,14 @@ def _fetch(arguments: Arguments) -> tuple[SequenceSet, tuple[FetchItem, ...]]:
         items = _MACROS.get(word) or (_item(word, arguments),)
     arguments.end()
     return messages, items
+
+
+@functools.lru_cache(maxsize=256)
+def _known(names: bytes) -> tuple[FetchItem, ...]:
+    """Items by name; none if there is one that is not so simple."""
+    separate = names.upper().split(b" ")
+    items = tuple([_SHORT[name] for name in separate if name in _SHORT])
+    return items if len(items) == len(separate) == len(set(separate)) else ()
 
 
 def _list(arguments: Arguments) -> tuple[FetchItem, ...]:
