@@ -51,7 +51,12 @@ class Share:
 
     def _start(self, job: Callable[[], T]) -> Deferred[T]:
         self._free -= 1
-        return self._in_thread(job).addBoth(self._ended)
+        try:
+            started = self._in_thread(job)
+        except BaseException:  # run at once and failed, or not taken at all
+            self._ended(None)
+            raise
+        return started.addBoth(self._ended)
 
     def _ended(self, result: T) -> T:
         self._free += 1

@@ -168,6 +168,18 @@ def test_a_job_that_fails_or_is_not_wanted_any_more_gives_its_thread_back() -> N
     assert third.result == "c"
 
 
+def at_once(job: Callable[[], T]) -> Deferred[T]:
+    return succeed(job())
+
+
+def test_a_job_that_fails_before_it_is_in_a_thread_gives_its_place_back() -> None:
+    share = Share(at_once, jobs=1)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            share(lambda: 1 // 0)
+    assert share(lambda: 7).result == 7
+
+
 def test_a_failed_call_lets_the_next_one_in() -> None:
     mail = opened()
     with pytest.raises(MailboxNotFound):
