@@ -239,6 +239,10 @@ class Mailbox:
             found = await self._run(lambda: self.stored.fragments(key, uids), None)
         return found
 
+    async def in_thread(self, job: Callable[[], T]) -> T:
+        """Run what takes long and touches nothing that others see."""
+        return await self._gate.beside(job)
+
     async def uidls(self) -> list[bytes]:
         """See ``interfaces.StoredMailbox.uidls``."""
         return await self._run(self.stored.uidls, 1)

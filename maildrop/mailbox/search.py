@@ -18,6 +18,7 @@ import datetime
 from array import array
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import compress
 from typing import Final
 
@@ -34,6 +35,8 @@ _HEADERS: Final = 500
 #: Messages read whole at a time, and their octets.
 _BODIES: Final = 50
 _BODY_OCTETS: Final = 1 << 20
+#: A message above this size is decoded in a thread.
+_LARGE: Final = 1 << 18
 _DAY: Final = 86_400
 _EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
 
@@ -212,7 +215,13 @@ class _Search:
         for batch in self._batches(uids):
             messages = await self._mailbox.read_many(batch)
             for uid, octets in zip(batch, messages, strict=True):
-                if octets is not None and fits(octets):
+                if octets is None:
+                    continue
+                if len(octets) <= _LARGE:
+                    fit = fits(octets)
+                else:
+                    fit = await self._mailbox.in_thread(partial(fits, octets))
+                if fit:
                     found.append(uid)
                 await self._breathe()  # decoding one can take as long as many
         return found

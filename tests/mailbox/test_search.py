@@ -1,7 +1,7 @@
 """SEARCH over columns, header fields and text (RFC 3501 section 6.4.4)."""
 
 import datetime
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -184,6 +184,24 @@ def test_others_have_a_turn_after_each_question_and_each_body(mailbox: Mailbox) 
     asked = c.And((c.HasFlag(SEEN), c.Larger(1), c.BodyContains("garden")))
     assert now(search(mailbox, view, asked, counted)) == []
     assert len(breaths) == 2 + 2
+
+
+def test_a_large_body_is_decoded_in_a_thread(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    in_thread = mailbox.in_thread
+
+    async def counted(job: Callable[[], bool]) -> bool:
+        threads.append(1)
+        return await in_thread(job)
+
+    monkeypatch.setattr(mailbox, "in_thread", counted)
+    large = mail("large", "long lines\r\n" * 30_000 + "needle")
+    now(mailbox.append([NewMessage(Content.of(large))]))
+    assert found(mailbox, c.BodyContains("needle")) == [5]
+    assert found(mailbox, c.TextContains("nowhere")) == []
+    assert len(threads) == 2
 
 
 SIMPLE = st.sampled_from([asked for asked, _ in CASES[:23]])
