@@ -84,7 +84,16 @@ class Stores:
             folders = os.path.join(account.home, "mail")
         control = os.path.join(self._control, account.name)
         make_directory(control, self._rights, account=account)
-        return MboxStore(inbox, folders, control, host, self._remembered, self._locks)
+        owner = self._rights.owner_of(account)
+        return MboxStore(
+            inbox,
+            folders,
+            control,
+            host,
+            self._remembered,
+            self._locks,
+            None if owner is None else owner[0],
+        )
 
     def _make_home(self, account: Account) -> None:
         """Make a home of our own making; any other is the administrator's."""

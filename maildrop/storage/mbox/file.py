@@ -4,6 +4,7 @@ In this file:
     MboxFile    the file of one mailbox
     Appendix    what is going to be appended to it
     gap         what has to stand between two messages
+    is_planted  whether a file was made by somebody whom it does not belong to
 
 Every use goes through ``reading`` or ``writing``, which lock the file, make sure that
 the path still names the file that was locked (an editor may have put another one in its
@@ -11,16 +12,21 @@ place meanwhile), and finish a rewrite that a crash interrupted.
 
 States of an append: written at the end -> synced.  A failure in between cuts the file
 back; what a crash leaves of it is cut off by the next one to look (``intent``).
+
+Security: in a spool where everybody may make files (mode 1777) somebody could make the
+inbox of a user who has none yet, and read all that is delivered.  Such a file is
+refused.
 """
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from maildrop.durable import open_to_read, translate, translated
-from maildrop.errors import MailboxInUse
+from maildrop.errors import AccessDenied, MailboxInUse
 from maildrop.storage.index.host import Host
 from maildrop.storage.mbox.locks import METHODS, MboxLock
 from maildrop.storage.mbox.rewrite import recover, replace_tail
@@ -52,12 +58,19 @@ class MboxFile:
         control: Directory of its control files.
         host: Disk, time and the longest wait for a lock.
         methods: Lock methods; see ``locks``.
+        owner: uid of the user, None if that does not matter.
     """
 
     def __init__(
-        self, path: str, control: str, host: Host, methods: Sequence[str] = METHODS
+        self,
+        path: str,
+        control: str,
+        host: Host,
+        methods: Sequence[str] = METHODS,
+        owner: int | None = None,
     ) -> None:
         self.path = path
+        self._owner = owner
         self._journal = os.path.join(control, JOURNAL)
         self._host = host
         self._lock = MboxLock(path, host, methods)
@@ -111,6 +124,7 @@ class MboxFile:
             with translated(f"open {self.path}"):
                 fd = self._open(shared=shared)
             try:
+                self._refuse_planted(fd)
                 with self._lock.held(fd, shared=shared):
                     if self._is_current(fd):
                         yield fd
@@ -121,6 +135,16 @@ class MboxFile:
 
     def _open(self, *, shared: bool) -> int:
         return open_to_read(self.path) if shared else self._host.disk.update(self.path)
+
+    def _refuse_planted(self, fd: int) -> None:
+        found = os.fstat(fd)
+        if self._owner is None or found.st_uid == self._owner:
+            return
+        if is_planted(found, os.stat(os.path.dirname(self.path)), self._owner):
+            raise AccessDenied(
+                f"{self.path} belongs to uid {found.st_uid}, not {self._owner}, and"
+                " lies where everybody may make files"
+            )
 
     def _is_current(self, fd: int) -> bool:
         named = self.stat()
@@ -178,6 +202,21 @@ class MboxFile:
         """Replace all from ``start`` on; see ``rewrite``."""
         with translated(f"rewrite {self.path}"):
             replace_tail(fd, start, pieces, self._journal, self._host.disk)
+
+
+def is_planted(file: os.stat_result, directory: os.stat_result, owner: int) -> bool:
+    """Whether a file was made by somebody whom it does not belong to.
+
+    Args:
+        file: The file.
+        directory: Where it lies.
+        owner: Whose it should be.
+    """
+    anybody = stat.S_ISVTX | stat.S_IWOTH
+    return directory.st_mode & anybody == anybody and file.st_uid not in {
+        owner,
+        directory.st_uid,
+    }
 
 
 def gap(end: bytes, size: int) -> bytes:

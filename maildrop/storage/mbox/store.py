@@ -70,6 +70,7 @@ class MboxStore:
         host: Disk, time, chance.
         remembered: Memory for pieces, shared by all mailboxes of the process.
         methods: Lock methods, in their order.
+        owner: uid of the user, None if that does not matter.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class MboxStore:
         host: Host,
         remembered: Remembered,
         methods: Sequence[str] = METHODS,
+        owner: int | None = None,
     ) -> None:
         self._inbox = inbox
         self._folders = folders
@@ -87,6 +89,7 @@ class MboxStore:
         self._host = host
         self._remembered = remembered
         self._methods = methods
+        self._owner = owner
         self._subscribed = NameList(os.path.join(folders, ".subscriptions"), host)
         self._special = NameList(os.path.join(control, "maildrop.special-use"), host)
 
@@ -200,7 +203,7 @@ class MboxStore:
         ledger = Ledger(control, self._host, self._next_uid_validity)
         return MboxMailbox(
             name,
-            MboxFile(path, control, self._host, self._methods),
+            MboxFile(path, control, self._host, self._methods, self._owner),
             control,
             ledger,
             self._host,

@@ -10,6 +10,7 @@ import pytest
 from maildrop.durable import Content
 from maildrop.errors import MaildropError, StorageFailure
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.storage.mbox.file import is_planted
 from maildrop.storage.mbox.scan import raw_messages
 from tests.storage.mbox.conftest import OpenStore
 
@@ -87,3 +88,21 @@ def test_a_mailbox_that_cannot_be_settled_is_closed_all_the_same(
     (spool.parent / "control/INBOX/maildrop.layout").mkdir()
     inbox.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("file_uid", "directory_mode", "planted"),
+    [
+        (1000, 0o1777, False),  # the user's own
+        (2000, 0o1777, True),
+        (0, 0o1777, False),  # of whoever has the spool
+        (2000, 0o755, False),  # only the spool's owner can have put it there
+        (2000, 0o2775, False),
+    ],
+)
+def test_a_file_of_another_user_is_refused_where_everybody_may_make_files(
+    file_uid: int, directory_mode: int, planted: bool
+) -> None:
+    file = os.stat_result((0o100666, 1, 1, 1, file_uid, 0, 0, 0, 0, 0))
+    spool = os.stat_result((0o040000 | directory_mode, 1, 1, 1, 0, 0, 0, 0, 0, 0))
+    assert is_planted(file, spool, owner=1000) is planted
