@@ -118,12 +118,20 @@ class StoredMailbox(Protocol):
             MailboxVanished: It was deleted or had to be renumbered.
         """
 
-    def unchanged(self) -> bool:
+    def unchanged(self, *, thorough: bool) -> bool:
         """Whether nothing has happened that ``refresh`` would take in.
 
-        It is asked with nobody's rights and costs less than ``refresh``.  That the
-        mailbox was deleted or replaced may be seen a second late.
+        It waits for no lock.
+
+        Args:
+            thorough: With the rights of the account.  Else it may be asked with
+                nobody's rights, costs still less, and may see a second late that the
+                mailbox was deleted or replaced.
         """
+
+    @property
+    def unclaimed(self) -> bool:
+        """Whether ``claim_recent`` has something to do."""
 
     def claim_recent(self) -> None:
         r"""All messages there are now have been in a session (``\Recent``)."""
@@ -211,10 +219,15 @@ class StoredMailbox(Protocol):
         """
 
     def uidls(self) -> list[bytes]:
-        """POP3 unique ids (RFC 1939 section 7) of all rows; never change."""
+        """POP3 unique ids (RFC 1939 section 7) of all rows; never change.
+
+        It waits for no lock; of some thousand rows it may run on the reactor thread.
+        """
 
     def lock_maildrop(self) -> Callable[[], None]:
         """The exclusive-access lock of POP3 (RFC 1939 section 4), among processes.
+
+        It does not wait, and may run on the reactor thread.
 
         Returns:
             A function that lets go.

@@ -24,6 +24,9 @@ from maildrop.mailbox.view import View
 
 T = TypeVar("T")
 
+#: Messages whose UIDLs are listed on the reactor thread: a millisecond's work.
+_UIDLS_AT_ONCE = 4000
+
 
 class Keeper(Protocol):
     """Who holds the open mailboxes of an account."""
@@ -135,7 +138,10 @@ class Mailbox:
         Raises:
             MailboxVanished: It was deleted or renumbered: the session must leave.
         """
-        await self._run(self.stored.refresh, 1)
+        if self._at_once(lambda: self.stored.unchanged(thorough=True)):
+            self._announce()  # what the store did without being asked by us
+        else:
+            await self._run(self.stored.refresh, 1)
 
     @property
     def still(self) -> bool:
@@ -145,7 +151,7 @@ class Mailbox:
     @property
     def unchanged(self) -> bool:
         """Whether ``refresh`` would find nothing; see ``StoredMailbox.unchanged``."""
-        return self._gate.free and not self._closed and self.stored.unchanged()
+        return self.still and self.stored.unchanged(thorough=False)
 
     async def follow(self) -> None:
         """As ``refresh``, at less cost; a mailbox replaced may be met a second late."""
@@ -154,7 +160,8 @@ class Mailbox:
 
     async def claim_recent(self) -> None:
         """See ``interfaces.StoredMailbox.claim_recent``."""
-        await self._run(self.stored.claim_recent, 1)
+        if not self.still or self.stored.unclaimed:
+            await self._run(self.stored.claim_recent, 1)
 
     async def change_flags(
         self, uids: Sequence[int], change: FlagChange, by: object | None
@@ -245,11 +252,17 @@ class Mailbox:
 
     async def uidls(self) -> list[bytes]:
         """See ``interfaces.StoredMailbox.uidls``."""
-        return await self._run(self.stored.uidls, 1)
+        found = None
+        if len(self.table) <= _UIDLS_AT_ONCE:
+            found = self._at_once(self.stored.uidls)
+        return await self._run(self.stored.uidls, None) if found is None else found
 
     async def lock_maildrop(self) -> Callable[[], None]:
         """See ``interfaces.StoredMailbox.lock_maildrop``."""
-        return await self._run(self.stored.lock_maildrop, 1)
+        unlock = self._at_once(self.stored.lock_maildrop)
+        if unlock is None:
+            unlock = await self._run(self.stored.lock_maildrop, 1)
+        return unlock
 
     def status(self) -> MailboxStatus:
         """The numbers of STATUS, as of the last refresh."""

@@ -329,7 +329,7 @@ class Session:
         try:
             self._unlock = await self._mailbox.lock_maildrop()
             # Another session may have removed messages just before it unlocked.
-            await self._mailbox.refresh()
+            await self._mailbox.follow()
             self._snapshot = Snapshot(self._mailbox.table, services.totals)
             self._reading = ReadingAhead(self._mailbox)
         except BaseException:
@@ -360,9 +360,11 @@ class Session:
             await self.leave()
 
     async def _mark_read(self) -> None:
-        if not self._read or self.mailbox.read_only:
+        table = self.mailbox.table
+        rows = table.rows(sorted(self._read))
+        uids = [table.uids[row] for row in rows if not table.flags[row] & SEEN]
+        if not uids or self.mailbox.read_only:
             return
-        uids = sorted(self._read)
         try:
             await self.mailbox.change_flags(uids, FlagChange(Operation.ADD, SEEN), None)
         except MaildropError as error:

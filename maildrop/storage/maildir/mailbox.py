@@ -102,6 +102,7 @@ class MaildirMailbox:
             self.folder, self.ledger, self._reconciler.path_of, self.look, host
         )
         self._thorough_until = 0.0
+        self._renamed = 0
         try:
             self.refresh()
             if sibling is not None:
@@ -135,15 +136,16 @@ class MaildirMailbox:
     def _is_current(self) -> bool:
         return self._known.current(self.folder.times())
 
-    def unchanged(self) -> bool:
-        """Whether ``refresh`` would find nothing; asks no path, only what is open."""
-        ledger = self.ledger
-        return (
-            self.host.monotonic() < self._thorough_until
-            and not ledger.compaction_due
-            and ledger.unchanged()
-            and self._known.current(self.folder.times_of_open())
-        )
+    def unchanged(self, *, thorough: bool) -> bool:
+        """Whether ``refresh`` would find nothing; if not thorough, no path is asked."""
+        ledger, now = self.ledger, self.host.monotonic()
+        if ledger.compaction_due or not ledger.unchanged():
+            return False
+        if not thorough:
+            times = self.folder.times_of_open()
+            return now < self._thorough_until and self._known.current(times)
+        self._thorough_until = now + _THOROUGH
+        return self._is_current()
 
     def refresh(self) -> None:
         """Take in what other processes and programs did."""
@@ -211,13 +213,21 @@ class MaildirMailbox:
 
     # -- flags
 
+    @property
+    def unclaimed(self) -> bool:
+        """Whether ``claim_recent`` has something to do."""
+        table = self.table
+        if table.first_recent < table.uid_next:
+            return True
+        return not self.ledger.read_only and bool(self._reconciler.rows_in_new())
+
     def claim_recent(self) -> None:
         """All messages there are now have been in a session."""
         table = self.table
         if self.ledger.read_only:
             table.first_recent = table.uid_next
             return
-        if table.first_recent >= table.uid_next and not self._reconciler.rows_in_new():
+        if not self.unclaimed:
             return
         with self.changing():
             batch = self.ledger.batch(quiet=True)
@@ -251,6 +261,7 @@ class MaildirMailbox:
     ) -> tuple[list[int], list[int]]:
         """Returns the UIDs changed, and those whose file was not there."""
         table = self.table
+        renamed = self._renamed
         adding = change.operation is not Operation.REMOVE
         asked = (
             change.flags & ALL_SYSTEM,
@@ -272,6 +283,8 @@ class MaildirMailbox:
             changed.append(table.uids[row])
             bits.append(after[0])
             keywords.append(after[1])
+        if self._renamed == renamed:
+            self._before = None  # nothing to be noted of the directories
         if changed:
             batch.change_flags(changed, bytes(bits), keywords)
             self._note_source(batch)
@@ -302,6 +315,7 @@ class MaildirMailbox:
             return False
         except OSError as error:
             raise translate(error, f"rename in {self.path}") from error
+        self._renamed += 1
         return True
 
     # -- removing

@@ -118,8 +118,9 @@ class MboxMailbox:
 
     # -- following
 
-    def unchanged(self) -> bool:
+    def unchanged(self, *, thorough: bool) -> bool:
         """Whether ``refresh`` would find nothing; False where we may not even look."""
+        del thorough  # the path is looked at in any case
         try:
             found = os.stat(self._file.path)
         except OSError:
@@ -170,6 +171,11 @@ class MboxMailbox:
     def _synchronize(self, fd: int) -> None:
         with translated(f"read {self._file.path}"):
             self._places.synchronize(fd)
+
+    @property
+    def unclaimed(self) -> bool:
+        """Whether ``claim_recent`` has something to do."""
+        return self.table.first_recent < self.table.uid_next
 
     def claim_recent(self) -> None:
         r"""All messages there are now have been in a session (``\Recent``)."""

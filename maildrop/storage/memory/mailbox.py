@@ -34,9 +34,15 @@ class MemoryMailbox:
         if self._gone:
             raise MailboxVanished(f"mailbox {self.name} was deleted")
 
-    def unchanged(self) -> bool:
+    def unchanged(self, *, thorough: bool) -> bool:
         """Nobody else writes here."""
+        del thorough
         return not self._gone
+
+    @property
+    def unclaimed(self) -> bool:
+        """Whether ``claim_recent`` has something to do."""
+        return self.table.first_recent < self.table.uid_next
 
     def claim_recent(self) -> None:
         """All messages there are now have been in a session."""

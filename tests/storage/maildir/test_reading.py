@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from maildrop.durable import Content
+from maildrop.errors import MailboxVanished
 from maildrop.mailbox.flags import SEEN, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
 from maildrop.storage.maildir.folder import canonical
@@ -117,16 +118,16 @@ def test_pieces_of_messages_are_given_at_once_when_nothing_has_to_be_made(
 
 
 def test_nothing_happened(inbox: MaildirMailbox) -> None:
-    assert inbox.unchanged()
+    assert inbox.unchanged(thorough=False)
 
 
 def test_a_change_by_another_process_is_seen(
     inbox: MaildirMailbox, open_store: OpenStore
 ) -> None:
     opened(open_store()).change_flags([1], ADD_SEEN, None)
-    assert not inbox.unchanged()
+    assert not inbox.unchanged(thorough=False)
     inbox.refresh()
-    assert inbox.unchanged()
+    assert inbox.unchanged(thorough=False)
 
 
 @pytest.mark.parametrize("folder", ["new", "cur"])
@@ -134,26 +135,26 @@ def test_a_change_by_another_program_is_seen(
     inbox: MaildirMailbox, root: Path, folder: str
 ) -> None:
     (root / folder / "3.c.host").write_bytes(b"Subject: three\n\n")
-    assert not inbox.unchanged()
+    assert not inbox.unchanged(thorough=False)
     inbox.refresh()
     assert len(inbox.table) == 3
-    assert inbox.unchanged()
+    assert inbox.unchanged(thorough=False)
 
 
 def test_a_scan_that_is_due_is_not_forgotten(
     inbox: MaildirMailbox, clock: Clock
 ) -> None:
     clock.advance(0.5)
-    assert not inbox.unchanged()
+    assert not inbox.unchanged(thorough=False)
     inbox.refresh()
-    assert inbox.unchanged()
+    assert inbox.unchanged(thorough=False)
 
 
 def test_a_maildir_that_was_removed_is_missed(
     inbox: MaildirMailbox, root: Path
 ) -> None:
     shutil.rmtree(root)
-    assert not inbox.unchanged()
+    assert not inbox.unchanged(thorough=False)
 
 
 def test_a_maildir_with_another_place_is_missed_within_a_second(
@@ -161,7 +162,7 @@ def test_a_maildir_with_another_place_is_missed_within_a_second(
 ) -> None:
     root.rename(root.with_name("elsewhere"))
     clock.advance(1.1)
-    assert not inbox.unchanged()
+    assert not inbox.unchanged(thorough=False)
 
 
 @pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 21) + 1])
@@ -170,3 +171,33 @@ def test_a_large_message_gets_its_line_ends_in_pieces(size: int) -> None:
     message = stored.replace(b"\n", b"\r\n")
     assert canonical(stored, len(message)) == message
     assert canonical(message, 0) == message
+
+
+def test_a_change_of_flags_that_changes_nothing_needs_no_scan(
+    inbox: MaildirMailbox, root: Path, clock: Clock
+) -> None:
+    inbox.change_flags([1, 2], ADD_SEEN, None)
+    clock.advance(0.5)
+    inbox.refresh()
+    clock.advance(0.5)
+    inbox.refresh()
+    log = (root / "maildrop.ledger.log").read_bytes()
+    assert inbox.change_flags([1, 2], ADD_SEEN, None) == []
+    clock.advance(0.5)
+    assert inbox.unchanged(thorough=True)
+    assert (root / "maildrop.ledger.log").read_bytes() == log
+
+
+def test_a_maildir_with_another_place_is_missed_at_once_by_a_thorough_look(
+    inbox: MaildirMailbox, root: Path
+) -> None:
+    assert inbox.unchanged(thorough=True)
+    root.rename(root.with_name("elsewhere"))
+    with pytest.raises(MailboxVanished):
+        inbox.unchanged(thorough=True)
+
+
+def test_messages_are_unclaimed_until_they_are_claimed(inbox: MaildirMailbox) -> None:
+    assert inbox.unclaimed
+    inbox.claim_recent()
+    assert not inbox.unclaimed

@@ -304,14 +304,14 @@ def test_that_nothing_happened_is_seen_without_a_lock(
     inbox = opened(open_store())
     add(inbox, read("x"))
     inbox.refresh()
-    assert inbox.unchanged()
+    assert inbox.unchanged(thorough=False)
     with spool.open("ab") as file:
         file.write(b"From x Thu Jan  1 00:00:00 1970\nSubject: y\n\nz\n")
-    assert not inbox.unchanged()
+    assert not inbox.unchanged(thorough=False)
     inbox.refresh()
-    assert inbox.unchanged()
+    assert inbox.unchanged(thorough=False)
     spool.unlink()
-    assert not inbox.unchanged()
+    assert not inbox.unchanged(thorough=False)
 
 
 def test_pieces_are_given_at_once_when_nothing_has_to_be_read(
