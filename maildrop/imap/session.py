@@ -254,6 +254,8 @@ class Session:
 
     async def closed(self) -> None:
         """The connection is gone: let go of everything."""
+        # What it holds would stay until cycles of objects are looked for.
+        self.reader = CommandReader(self.site.limits.wire_before_login)
         self.state = State.LOGOUT
         self.exchange = None
         if self.end_idle is not None:

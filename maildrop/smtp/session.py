@@ -272,6 +272,8 @@ class Session:
 
     def closed(self) -> None:
         """The connection is gone."""
+        # What it holds would stay until cycles of objects are looked for.
+        self.reader = Reader(self.site.limits.wire)
         self.end_transaction()
         if self.examination is not None:
             self.examination.close()

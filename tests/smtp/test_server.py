@@ -295,3 +295,12 @@ def test_any_octets_leave_the_connection_usable_or_closed(
     served.lose()
     assert LogLevel.critical not in [event["log_level"] for event in events]
     assert len(served.site.sessions) == 0
+
+
+def test_a_connection_that_is_gone_holds_no_octets(smtp: Served) -> None:
+    smtp.connect()
+    smtp.say(b"EHLO client\r\nNOO")
+    assert smtp.server is not None
+    assert smtp.server.session.reader.holds_octets
+    smtp.lose()
+    assert not smtp.server.session.reader.holds_octets
