@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from maildrop.durable import Content, translated
+from maildrop.durable import Content, translate, translated
 from maildrop.errors import (
     MailboxInUse,
     MailboxVanished,
@@ -138,8 +138,9 @@ class MboxMailbox:
         if found is None:
             self._missing()
         elif intent.is_open(self._ledger) or not self._places.knows(Stamp.of(found)):
-            with self._reading():
+            with contextlib.suppress(FileNotFoundError), self._reading():
                 return
+            self._missing()
 
     def _missing(self) -> None:
         if not self._optional:
@@ -154,6 +155,7 @@ class MboxMailbox:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[int]:
+        """The file, taken in; raises FileNotFoundError when there is none."""
         if intent.is_open(self._ledger) and not self.read_only:
             with self._writing():
                 pass
@@ -163,10 +165,15 @@ class MboxMailbox:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[int]:
-        with self._file.writing(create=self._optional) as fd:
-            intent.end_append(fd, self._file, self._ledger)
-            self._synchronize(fd)
-            yield fd
+        try:
+            with self._file.writing(create=self._optional) as fd:
+                intent.end_append(fd, self._file, self._ledger)
+                self._synchronize(fd)
+                yield fd
+        except FileNotFoundError as error:  # deleted or renamed meanwhile
+            if self._optional:
+                raise translate(error, f"write {self._file.path}") from error
+            raise MailboxVanished(f"{self._file.path} is gone") from error
 
     def _synchronize(self, fd: int) -> None:
         with translated(f"read {self._file.path}"):
