@@ -21,7 +21,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
-from tests.interop.server import DOMAIN, PASSWORD, PATIENCE, Server, User
+from tests.interop.server import DOMAIN, PATIENCE, Server, User
 
 HOST: Final = "127.0.0.1"
 SENDER: Final = "sender@elsewhere.example"
@@ -113,7 +113,7 @@ def pop3(server: Server, user: User, port: str = "pop3") -> poplib.POP3:
         if port == "stls":
             client.stls(trust(server))
     client.user(user.name)
-    client.pass_(PASSWORD)
+    client.pass_(user.password)
     return client
 
 
@@ -143,7 +143,7 @@ def imap(server: Server, user: User, port: str = "imap") -> imaplib.IMAP4:
         client = imaplib.IMAP4(HOST, server.ports["imap"], timeout=PATIENCE)
         if port == "starttls":
             client.starttls(trust(server))
-    client.login(user.name, PASSWORD)
+    client.login(user.name, user.password)
     return client
 
 
@@ -261,6 +261,6 @@ class Wire:
     def login(self, user: User) -> Self:
         """Log in to IMAP."""
         self.line()
-        login = f'LOGIN {user.name} "{PASSWORD}"'.encode()
+        login = f'LOGIN {user.name} "{user.password}"'.encode()
         assert self.command(b"in", login)[-1].startswith(b"in OK")
         return self

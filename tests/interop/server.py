@@ -70,11 +70,13 @@ class User:
         name: Login name.
         kind: ``maildir`` or ``mbox``.
         uid: Owner of the mail, None for the server's account.
+        password: What opens it.
     """
 
     name: str
     kind: str = "maildir"
     uid: int | None = None
+    password: str = PASSWORD
 
     @property
     def address(self) -> str:
@@ -151,7 +153,7 @@ class Server:
                 os.chown(home, user.uid, user.uid)
                 uid = str(user.uid)
             lines.append(
-                f"{user.name}:{{PLAIN}}{PASSWORD}:{uid}:{uid}::{home}::"
+                f"{user.name}:{{PLAIN}}{user.password}:{uid}:{uid}::{home}::"
                 f"mail={self.location(user)}\n"
             )
         (self.directory / "passwd").write_text("".join(lines))
