@@ -268,17 +268,17 @@ class _Delivery:
             folder = await self._folder(mail, target.folder)
             if folder is not None:
                 return folder
-        return await mail.open(INBOX)
+        return await mail.open(INBOX, fresh=False)
 
     async def _folder(self, mail: Mail, wish: str) -> Mailbox | None:
         """The folder that a detail names, in any case; None if there is none."""
         try:
-            return await mail.open(wish)
+            return await mail.open(wish, fresh=False)
         except _NO_FOLDER:
             folded = wish.lower()
         for entry in await mail.entries():
             if entry.selectable and entry.name.lower() == folded:
-                return await mail.open(entry.name)
+                return await mail.open(entry.name, fresh=False)
         return None
 
     async def _store_all(self, copies: Sequence[_Copy]) -> None:

@@ -128,8 +128,12 @@ class Mail:
         """Every mailbox; see ``interfaces.Store.entries``."""
         return await self._gate.run(self.store.entries)
 
-    async def open(self, name: str) -> Mailbox:
+    async def open(self, name: str, *, fresh: bool = True) -> Mailbox:
         """Open a mailbox for one session, which calls ``Mailbox.leave`` when done.
+
+        Args:
+            name: Which.
+            fresh: See first what other programs did; who only adds messages need not.
 
         Raises:
             MailboxNotFound, MailboxNotSelectable, MailboxNameInvalid: as they say.
@@ -137,12 +141,12 @@ class Mail:
         if name.upper() == "INBOX":
             name = "INBOX"
         try:
-            return await self._open_once(name)
+            return await self._open_once(name, fresh=fresh)
         except MailboxVanished:
             # It was kept open while another program replaced it.
-            return await self._open_once(name)
+            return await self._open_once(name, fresh=fresh)
 
-    async def _open_once(self, name: str) -> Mailbox:
+    async def _open_once(self, name: str, *, fresh: bool) -> Mailbox:
         mailbox = self._open.get(name)
         if mailbox is None:
             stored = await self._gate.run(lambda: self.store.open(name))
@@ -152,9 +156,11 @@ class Mail:
                 self._open[name] = mailbox
             elif stored is not mailbox.stored:
                 stored.close()
+            fresh = True
         mailbox.enter()
         try:
-            await mailbox.refresh()
+            if fresh:
+                await mailbox.refresh()
         except BaseException:
             await mailbox.leave()
             raise

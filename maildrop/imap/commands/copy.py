@@ -38,6 +38,6 @@ async def target_of(session: Session, written: str) -> Mailbox:
     """
     name = session.name(written)
     try:
-        return await session.mail.open(name)
+        return await session.mail.open(name, fresh=False)
     except (MailboxNotFound, MailboxNotSelectable) as error:
         raise respond.TryCreate("no such target") from error
