@@ -150,13 +150,13 @@ class Formatter:
             (lambda chunk: map(dates, chunk.of(chunk.table.dates)),),
         )
 
-    def write(self, chunk: Chunk) -> bytes:
-        """The responses for a chunk."""
+    def write(self, chunk: Chunk) -> list[bytes]:
+        """The responses for a chunk; octets of messages are pieces of their own."""
         strands = self._strands
         if len(strands) == 1:
-            return b"".join(strands[0](chunk))
+            return [b"".join(strands[0](chunk))]
         woven = zip(*[strand(chunk) for strand in strands], strict=False)
-        return b"".join(chain.from_iterable(woven))
+        return list(chain.from_iterable(woven))
 
 
 class Formatters:

@@ -89,7 +89,7 @@ async def _send_one(
         view.first_recent,
         sections=[[octets]],
     )
-    session.write(formatter.write(chunk))
+    session.write_pieces(formatter.write(chunk))
     return 0
 
 
@@ -167,7 +167,7 @@ class _Sender:
             if not formatter.shows_flags:
                 items = (*formatter.items, fetch.FLAGS)
                 formatter = self._session.site.formatters.of(items)
-        self._session.write(formatter.write(chunk))
+        self._session.write_pieces(formatter.write(chunk))
         return len(uids) - len(chunk.uids)
 
     def _chunk(

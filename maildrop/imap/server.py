@@ -233,6 +233,15 @@ class IMAPConnection(ServerConnection[Event]):
         if not self._busy and not self._telling:
             self._flush()
 
+    def write_pieces(self, pieces: list[bytes]) -> None:
+        """Send octets of which some are many: they are not copied."""
+        if self._closing:
+            return
+        self._held += sum(map(len, pieces))
+        self._replies += pieces
+        if not self._busy and not self._telling:
+            self._flush()
+
     async def drained(self) -> None:
         """Wait while the client reads too slowly."""
         if not self._telling:

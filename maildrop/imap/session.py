@@ -65,6 +65,9 @@ class Link(Protocol):
     def write(self, octets: bytes) -> None:
         """Send octets."""
 
+    def write_pieces(self, pieces: list[bytes]) -> None:
+        """Send octets in pieces."""
+
     async def drained(self) -> None:
         """Wait while the client reads too slowly."""
 
@@ -182,6 +185,10 @@ class Session:
     def write(self, octets: bytes) -> None:
         """Send octets."""
         self.link.write(octets)
+
+    def write_pieces(self, pieces: list[bytes]) -> None:
+        """Send octets of which some are many: they are not copied."""
+        self.link.write_pieces(pieces)
 
     def bye(self, octets: bytes) -> None:
         """Say BYE and close."""

@@ -7,6 +7,7 @@ In this file:
 
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -14,6 +15,8 @@ from twisted.internet.interfaces import IAddress
 
 from maildrop.net.peer import Origin
 
+#: Pieces that sendmsg(2) takes: IOV_MAX of Linux and the BSDs.
+_PIECES: Final = 1024
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds
 
 
@@ -40,6 +43,27 @@ class ConnectedSocket:
         self.fileno = connection.fileno
         self.client = client
         self.origin: Origin | None = None
+
+    def logPrefix(self) -> str:
+        """What Twisted's log calls it."""
+        return "connection"
+
+    def send_pieces(self, pieces: Sequence[bytes]) -> Sequence[bytes | memoryview]:
+        """Send what the socket takes at once.
+
+        Returns:
+            What it did not take; all of it when the connection is broken, as the next
+            one to write will find out.
+        """
+        try:
+            sent = self.socket.sendmsg(pieces[:_PIECES])
+        except OSError:
+            return pieces
+        for at, piece in enumerate(pieces):
+            if sent < len(piece):
+                return (memoryview(piece)[sent:], *pieces[at + 1 :])
+            sent -= len(piece)
+        return ()
 
     def getPeer(self) -> IAddress:
         """The client's address, as a proxy told it or as the kernel knows it."""

@@ -41,6 +41,8 @@ Event = TypeVar("Event")
 TURN: Final = 0.01
 #: Events between two looks at the clock.
 _EVENTS: Final = 16
+#: Octets of replies that are joined; more are left to the transport in pieces.
+_JOINED: Final = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,13 +366,13 @@ class ServerConnection(Protocol, Generic[Event]):
     def _flush(self) -> None:
         if not self._replies or self.transport is None:
             return
-        if len(self._replies) == 1:
-            octets = self._replies[0]
+        replies, self._replies = self._replies, []
+        length = len(replies[0]) if len(replies) == 1 else sum(map(len, replies))
+        self.octets_out += length
+        if length > _JOINED and len(replies) > 1:
+            self.transport.writeSequence(replies)
         else:
-            octets = b"".join(self._replies)
-        self._replies = []
-        self.octets_out += len(octets)
-        self.transport.write(octets)
+            self.transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
 
     # -- time
 

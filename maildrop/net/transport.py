@@ -6,8 +6,8 @@ In this file:
 It stands in for ``twisted.internet.tcp.Server``, with the same face.
 What is different:
 
-- ``write`` sends at once when nothing is queued; Twisted registers for writing, waits
-  for epoll, sends and unregisters, which costs more than the sending.
+- What is written is sent at once when nothing is queued, a sequence in one call without
+  joining it; Twisted registers for writing and waits for epoll first.
 - TLS is OpenSSL on the socket itself (``net.tls_stream``), for connections that begin
   with it and for STARTTLS alike.
 - Reads grow from 64 to 256 KiB while a peer fills them.
@@ -136,13 +136,9 @@ class Transport(ConnectedSocket):
         self._queued = 0
         self._piece: bytes | memoryview = b""
         self._producer: Any = None
-        self._streaming = False
-        self._paused = False
+        self._streaming = self._paused = self._reading = False
         self._read_size = READ
-        self._reading = False
-        self._ended = False
-        self._lingering = False
-        self._aborted = False
+        self._ended = self._lingering = self._aborted = False
         self._tls: TLSStream | None = None
         self._clear_left = 0
         self._shaking: IDelayedCall | None = None
@@ -152,10 +148,6 @@ class Transport(ConnectedSocket):
         self.protocol = protocol
         self.reactor.addReader(self)
         protocol.makeConnection(self)
-
-    def logPrefix(self) -> str:
-        """What Twisted's log calls it."""
-        return "connection"
 
     def getHandle(self) -> Any:  # noqa: ANN401
         """The socket, or OpenSSL's connection under TLS."""
@@ -179,8 +171,16 @@ class Transport(ConnectedSocket):
             self.reactor.addWriter(self)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send octets, joined."""
-        self.write(b"".join(data))
+        """Send octets, joined only where they have to wait."""
+        pieces = list(data)
+        if self._queued or self._tls is not None or self._aborted or not self.connected:
+            self.write(b"".join(pieces))
+            return
+        unsent = self.send_pieces(pieces)
+        for piece in unsent:
+            self._append(piece)
+        if unsent:
+            self.reactor.addWriter(self)
 
     def _append(self, data: bytes | memoryview) -> None:
         self._queue.append(data)
@@ -212,10 +212,9 @@ class Transport(ConnectedSocket):
 
     def doWrite(self) -> Loss:
         """The socket can be written to."""
-        tls = self._tls
         if self._aborted:
             return None
-        if tls is not None and not self._clear_left:
+        if (tls := self._tls) is not None and not self._clear_left:
             if not tls.ready:
                 return self._shake()
             if tls.reading_needs is Need.WRITING:
@@ -229,8 +228,9 @@ class Transport(ConnectedSocket):
 
     def _send_queued(self) -> Loss:
         if not self._piece:
-            queue, self._queue = self._queue, []
-            self._piece = queue[0] if len(queue) == 1 else b"".join(queue)
+            taken = 1 if len(self._queue[0]) > READ else len(self._queue)
+            queue, self._queue = self._queue[:taken], self._queue[taken:]
+            self._piece = queue[0] if taken == 1 else b"".join(queue)
         try:
             sent = self._send(self._piece)
         except (OSError, TLSFailed):

@@ -31,7 +31,7 @@ def chunk(made: MessageTable, rows: Sequence[int], first_recent: int = 1000) -> 
 
 
 def written(items: tuple[FetchItem, ...], messages: Chunk) -> bytes:
-    return Formatters().of(items).write(messages)
+    return b"".join(Formatters().of(items).write(messages))
 
 
 def test_columns_of_neighbours_and_of_others() -> None:
@@ -94,7 +94,7 @@ def test_fragments_and_sections_stand_where_they_were_asked_for() -> None:
         b"ENVELOPE": [b"(1)", b"(2)"],
         b"HEADER.FIELDS (TO)": [b"\r\n", b"To: x\r\n\r\n"],
     }
-    assert formatter.write(messages) == (
+    assert b"".join(formatter.write(messages)) == (
         b"* 1 FETCH (ENVELOPE (1) BODY[HEADER.FIELDS (TO)] {2}\r\n\r\n UID 10)\r\n"
         b"* 2 FETCH (ENVELOPE (2) BODY[HEADER.FIELDS (TO)] {9}\r\nTo: x\r\n\r\n UID 20)"
         b"\r\n"
@@ -108,7 +108,7 @@ def test_a_message_that_is_read_gives_its_header_too() -> None:
     assert formatter.sets_seen
     messages = chunk(table([(0, 0)] * 2), range(2))
     messages.sections = [[b"a", b"b"], [None, b"cc"], [b"d", b""]]
-    assert formatter.write(messages) == (
+    assert b"".join(formatter.write(messages)) == (
         b"* 1 FETCH (BODY[HEADER.FIELDS (TO)] {1}\r\na UID 10 BODY[1] NIL"
         b" BODY[]<2> {1}\r\nd)\r\n"
         b"* 2 FETCH (BODY[HEADER.FIELDS (TO)] {1}\r\nb UID 20 BODY[1] {2}\r\ncc"

@@ -141,6 +141,47 @@ def test_a_sequence_leaves_in_one_call() -> None:
     assert bench.wire.calls == ["send 2"]
 
 
+@pytest.mark.parametrize("room", range(8))
+def test_what_the_socket_does_not_take_of_a_sequence_follows(room: int) -> None:
+    bench = Bench()
+    bench.wire.room = room
+    bench.transport.writeSequence([b"ab", b"", b"cde", b"f"])
+    bench.transport.writeSequence([b"g", b"h"])
+    assert bench.writing is (room < 8)
+    bench.wire.room = 100
+    bench.turn()
+    assert bench.wire.sent == b"abcdefgh"
+    assert not bench.writing
+
+
+def test_a_large_piece_that_waits_is_sent_without_being_joined() -> None:
+    bench = Bench()
+    bench.wire.room = 0
+    large = b"x" * (READ + 1)
+    bench.transport.writeSequence([large, b"a", b"b"])
+    bench.wire.room = len(large) + 2
+    while bench.writing:
+        bench.turn()
+    assert bench.wire.calls == [f"send {len(large)}", "send 2"]
+
+
+def test_more_pieces_than_the_kernel_takes_at_once_are_sent() -> None:
+    bench = Bench()
+    bench.transport.writeSequence([b"%04d" % number for number in range(2000)])
+    while bench.writing:
+        bench.turn()
+    assert bench.wire.sent == b"".join(b"%04d" % n for n in range(2000))
+
+
+def test_a_sequence_meets_a_broken_connection_when_it_is_written() -> None:
+    bench = Bench()
+    bench.wire.room = BrokenPipeError()
+    bench.transport.writeSequence([b"a", b"b"])
+    assert bench.sink.lost == []
+    bench.turn()
+    assert bench.sink.lost == ["ConnectionLost"]
+
+
 def test_what_the_socket_does_not_take_follows_in_order() -> None:
     bench = Bench()
     bench.wire.room = 3

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Sequence
 
 
 class Wire:
@@ -26,6 +27,9 @@ class Wire:
         if len(first) > size:
             self.incoming.insert(0, first[size:])
         return first[:size]
+
+    def sendmsg(self, pieces: Sequence[bytes]) -> int:
+        return self.send(b"".join(pieces))
 
     def send(self, octets: bytes) -> int:
         if isinstance(self.room, OSError):
