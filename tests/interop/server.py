@@ -12,6 +12,7 @@ Everything lies in one directory, which goes away at the end:
     maildrop.toml  passwd  log  state/  home/USER/  spool/USER
 """
 
+import contextlib
 import json
 import os
 import re
@@ -168,6 +169,15 @@ class Server:
             f'user = "{account}"\n{top}\n[users]\npasswd = "passwd"\n'
             f'[mail]\ndomains = ["{DOMAIN}"]\n{listen}{configuration}\n'
         )
+
+    def share(self, other: "Server") -> None:
+        """Serve the mail, and the indexes, of another server from the next start on."""
+        passwd = (other.directory / "passwd").read_text()
+        (self.directory / "passwd").write_text(passwd)
+        (other.state / "mailboxes").mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (self.state / "mailboxes").rmdir()
+        (self.state / "mailboxes").symlink_to(other.state / "mailboxes")
 
     # -- the process
 
