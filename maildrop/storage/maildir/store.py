@@ -39,8 +39,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildrop.durable import open_to_read, translated
+from maildrop.durable import open_to_read, translate, translated
 from maildrop.errors import (
+    AccessDenied,
     MailboxExists,
     MailboxNameInvalid,
     MailboxNotFound,
@@ -66,6 +67,15 @@ _RENAMING: Final = "maildrop.renaming"
 _JOURNAL_MAX: Final = 1 << 24
 #: Seconds after which a mailbox being made is one that nobody makes any more.
 _FORGOTTEN: Final = 3600.0
+
+
+def _is_directory(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise translate(error, f"look at {path}") from error
 
 
 class MaildirStore:
@@ -104,12 +114,11 @@ class MaildirStore:
         """Whether a directory is there and has messages, or could."""
         if not directory:
             return True
+        path = self._path(directory)
         try:
-            found = os.lstat(self._path(directory))
-            inside = os.lstat(f"{self._path(directory)}/cur")
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(inside.st_mode)
+            return _is_directory(path) and _is_directory(f"{path}/cur")
+        except AccessDenied:  # it is there; whoever opens it will be told
+            return True
 
     def _directories(self) -> list[str]:
         """Every directory that has a mailbox's name and form."""

@@ -30,8 +30,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
-from maildrop.durable import open_to_read, translated
+from maildrop.durable import open_to_read, translate, translated
 from maildrop.errors import (
+    AccessDenied,
     MailboxExists,
     MailboxNameInvalid,
     MailboxNotFound,
@@ -125,6 +126,8 @@ class MboxStore:
                 mode = stat.S_IFMT(os.lstat(path).st_mode)
             except (FileNotFoundError, NotADirectoryError):
                 return None
+            except OSError as error:
+                raise translate(error, f"look at {path}") from error
             if mode not in {stat.S_IFREG, stat.S_IFDIR}:
                 return None
         return mode
@@ -151,8 +154,12 @@ class MboxStore:
         try:
             with translated(f"list {path}"), os.scandir(path) as found:
                 listed = sorted(found, key=lambda entry: entry.name)[:MAILBOXES_MAX]
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return
+        except AccessDenied:
+            if above:
+                return  # the rest can be seen all the same
+            raise
         for entry in listed:
             name = self._name_of(entry, above)
             if name is None:

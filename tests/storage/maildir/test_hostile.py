@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maildrop.durable import Content
-from maildrop.errors import MaildropError
+from maildrop.errors import MailboxNotFound, MaildropError
 from maildrop.mailbox.interfaces import NewMessage
 from maildrop.storage.index.cache import CACHE
 from maildrop.storage.index.opening import LOG, SNAPSHOT
@@ -88,3 +88,13 @@ def test_the_size_that_a_name_claims_takes_no_memory(
     inbox = open_store().open("INBOX")
     inbox.refresh()
     assert b"Subject: y\r\n\r\n" in inbox.read_many(list(inbox.table.uids))
+
+
+def test_a_folder_that_is_a_link_to_itself_is_no_mailbox(
+    open_store: OpenStore, root: Path
+) -> None:
+    store = open_store()
+    (root / ".Loop").symlink_to(root / ".Loop")
+    with pytest.raises(MailboxNotFound):
+        store.open("Loop")
+    assert [entry.name for entry in store.entries()] == ["INBOX"]
