@@ -5,9 +5,9 @@ In this file:
     address_of         a socket address as Twisted writes it
 """
 
+import errno
 import socket
 import struct
-from collections.abc import Sequence
 from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -48,22 +48,30 @@ class ConnectedSocket:
         """What Twisted's log calls it."""
         return "connection"
 
-    def send_pieces(self, pieces: Sequence[bytes]) -> Sequence[bytes | memoryview]:
-        """Send what the socket takes at once.
+    def send_pieces(self, pieces: list[bytes | memoryview]) -> int:
+        """Send what the socket takes now, and take it out of ``pieces``.
 
         Returns:
-            What it did not take; all of it when the connection is broken, as the next
-            one to write will find out.
+            How many octets it took.
+
+        Raises:
+            OSError: The connection is broken.
         """
         try:
-            sent = self.socket.sendmsg(pieces[:_PIECES])
-        except OSError:
-            return pieces
-        for at, piece in enumerate(pieces):
-            if sent < len(piece):
-                return (memoryview(piece)[sent:], *pieces[at + 1 :])
-            sent -= len(piece)
-        return ()
+            sent = rest = self.socket.sendmsg(pieces[:_PIECES])
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ENOBUFS):
+                return 0
+            raise
+        done = 0
+        for piece in pieces:
+            if rest < len(piece):
+                pieces[done] = memoryview(piece)[rest:]
+                break
+            rest -= len(piece)
+            done += 1
+        del pieces[:done]
+        return sent
 
     def getPeer(self) -> IAddress:
         """The client's address, as a proxy told it or as the kernel knows it."""

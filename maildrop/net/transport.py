@@ -25,6 +25,7 @@ Nothing is read while clear octets are left and nothing written before ``ready``
 handshake has a time limit of its own; other limits of time are the protocol's.
 """
 
+import contextlib
 import errno
 import socket
 from collections.abc import Callable, Iterable
@@ -131,16 +132,14 @@ class Transport(ConnectedSocket):
         self.admitted = ""
         self.behind = 1 << 20
         self.connected = True
-        self.disconnecting = False
         self._queue: list[bytes | memoryview] = []
-        self._queued = 0
+        self._queued = self._clear_left = 0
         self._piece: bytes | memoryview = b""
         self._producer: Any = None
         self._streaming = self._paused = self._reading = False
         self._read_size = READ
-        self._ended = self._lingering = self._aborted = False
+        self.disconnecting = self._ended = self._lingering = self._aborted = False
         self._tls: TLSStream | None = None
-        self._clear_left = 0
         self._shaking: IDelayedCall | None = None
 
     def begin(self, protocol: IProtocol) -> None:
@@ -172,14 +171,15 @@ class Transport(ConnectedSocket):
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send octets, joined only where they have to wait."""
-        pieces = list(data)
+        pieces: list[bytes | memoryview] = list(data)
         if self._queued or self._tls is not None or self._aborted or not self.connected:
             self.write(b"".join(pieces))
             return
-        unsent = self.send_pieces(pieces)
-        for piece in unsent:
+        with contextlib.suppress(OSError):  # doWrite meets it again
+            self.send_pieces(pieces)
+        for piece in pieces:
             self._append(piece)
-        if unsent:
+        if pieces:
             self.reactor.addWriter(self)
 
     def _append(self, data: bytes | memoryview) -> None:
@@ -227,24 +227,25 @@ class Transport(ConnectedSocket):
         return self._sent_all()
 
     def _send_queued(self) -> Loss:
-        if not self._piece:
-            taken = 1 if len(self._queue[0]) > READ else len(self._queue)
-            queue, self._queue = self._queue[:taken], self._queue[taken:]
-            self._piece = queue[0] if taken == 1 else b"".join(queue)
         try:
-            sent = self._send(self._piece)
+            self._queued -= self._send_some()
         except (OSError, TLSFailed):
             return main.CONNECTION_LOST
-        if sent == len(self._piece):
-            self._piece = b""
-        elif sent:
-            self._piece = memoryview(self._piece)[sent:]
-        self._queued -= sent
         if not self._queued:
             return self._sent_all()
         if self._tls is not None and self._tls.writing_needs is Need.READING:
             self.reactor.removeWriter(self)  # goes on when something was read
         return None
+
+    def _send_some(self) -> int:
+        if self._tls is None:
+            return self.send_pieces(self._queue)
+        if not self._piece:
+            queue, self._queue = self._queue, []
+            self._piece = queue[0] if len(queue) == 1 else b"".join(queue)
+        sent = self._send(self._piece)
+        self._piece = memoryview(self._piece)[sent:] or b""
+        return sent
 
     def _sent_all(self) -> Loss:
         self.reactor.removeWriter(self)
@@ -471,8 +472,7 @@ class Transport(ConnectedSocket):
             self._reading = False
         return self._closing and self._close() is not None
 
-    #: Never called: this end is not closed by halves.
-    writeConnectionLost = readConnectionLost
+    writeConnectionLost = readConnectionLost  # never called
 
     def connectionLost(self, reason: Failure) -> None:
         """The connection is over, for whatever reason; tells the protocol once."""

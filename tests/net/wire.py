@@ -28,7 +28,7 @@ class Wire:
             self.incoming.insert(0, first[size:])
         return first[:size]
 
-    def sendmsg(self, pieces: Sequence[bytes]) -> int:
+    def sendmsg(self, pieces: Sequence[bytes | memoryview]) -> int:
         return self.send(b"".join(pieces))
 
     def send(self, octets: bytes) -> int:
