@@ -3,6 +3,7 @@
 In this file:
     open_to_read    a file of somebody else's making, for reading
     Disk            the calls; tests put one in its place that stops, fails or forgets
+    Sync            a wait for the disk, to be made where others are not kept waiting
     Content         a message on its way in: in memory while small, else in a nameless
                     file
 
@@ -23,7 +24,7 @@ import errno
 import mmap
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from maildrop.errors import AccessDenied, MaildropError, NoSpace, StorageFailure
@@ -226,6 +227,43 @@ class Disk:
                 self.unlink(temporary)
             raise
         self.synchronize_directory(os.path.dirname(path) or ".")
+
+
+class Sync:
+    """A wait: called, it returns when all is on disk.
+
+    Args:
+        disk: The calls.
+        doing: What is attempted, for the log.
+        files: Descriptors of files whose content is meant.
+        directories: Descriptors of directories whose names are meant.
+    """
+
+    __slots__ = ("_disk", "directories", "doing", "files")
+
+    def __init__(
+        self,
+        disk: Disk,
+        doing: str,
+        files: Sequence[int] = (),
+        directories: Sequence[int] = (),
+    ) -> None:
+        self._disk = disk
+        self.doing = doing
+        self.files = files
+        self.directories = directories
+
+    def __call__(self) -> None:
+        """Wait.
+
+        Raises:
+            NoSpace, StorageFailure: Nothing is sure to be there.
+        """
+        with translated(self.doing):
+            for fd in self.files:
+                self._disk.synchronize(fd)
+            for fd in self.directories:
+                self._disk.synchronize_directory(fd)
 
 
 class Content:

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 
 from maildrop.errors import MailboxVanished
 from maildrop.mailbox.account import Account
-from maildrop.mailbox.gate import Gate, InThread, Share, Watcher
+from maildrop.mailbox.gate import Gate, InThread, Share, Waiting, Watcher
 from maildrop.mailbox.interfaces import MailboxEntry, MailboxStatus, Store
 from maildrop.mailbox.open_mailbox import Mailbox
 
@@ -35,6 +35,7 @@ class Post:
         keep: Mailboxes kept open after their last session, least recently used first
             out.
         jobs: Calls of one account that are in threads at a time.
+        waiting: Where calls wait for the disk; None for ``in_thread``.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Post:
         watcher: Watcher,
         keep: int = 256,
         jobs: int = 4,
+        waiting: Waiting | None = None,
     ) -> None:
         self.open_store = open_store
         self.in_thread = in_thread
@@ -52,6 +54,7 @@ class Post:
         self.watcher = watcher
         self.keep = keep
         self.jobs = jobs
+        self.waiting = waiting
         # A Mail lives as long as a session, or a mailbox kept open, refers to it.
         self._mails: WeakValueDictionary[Account, Mail] = WeakValueDictionary()
         self._unused: OrderedDict[Mailbox, Mail] = OrderedDict()
@@ -106,7 +109,8 @@ class Mail:
         self._open: dict[str, Mailbox] = {}
 
     def _new_gate(self) -> Gate:
-        return Gate(self._in_thread, lambda: self.post.owner(self.account))
+        post, account = self.post, self.account
+        return Gate(self._in_thread, lambda: post.owner(account), post.waiting)
 
     async def opened(self) -> None:
         """Wait until the store is open."""
@@ -132,8 +136,10 @@ class Mail:
         """Open a mailbox for one session, which calls ``Mailbox.leave`` when done.
 
         Args:
-            name: Which.
-            fresh: See first what other programs did; who only adds messages need not.
+            name: Its name.
+            fresh: Take in first what other programs did.  Who only adds messages has no
+                need of that; if the mailbox was deleted or replaced, adding raises
+                ``MailboxVanished``, and opening it once more tells.
 
         Raises:
             MailboxNotFound, MailboxNotSelectable, MailboxNameInvalid: as they say.
@@ -158,12 +164,12 @@ class Mail:
                 stored.close()
             fresh = True
         mailbox.enter()
-        try:
-            if fresh:
+        if fresh:
+            try:
                 await mailbox.refresh()
-        except BaseException:
-            await mailbox.leave()
-            raise
+            except BaseException:
+                await mailbox.leave()
+                raise
         return mailbox
 
     async def status(self, name: str) -> MailboxStatus:

@@ -4,6 +4,7 @@ In this file:
     Gate        lets one call through at a time
     InThread    "run this in a thread"
     Share       a part of the threads
+    Waiting     "wait for this"
     Watcher     "call me when one of these paths changes"
 """
 
@@ -13,6 +14,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
+
+from maildrop.durable import Sync
+from maildrop.mailbox.steps import Steps
 
 T = TypeVar("T")
 
@@ -68,6 +72,13 @@ class Share:
         return result
 
 
+class Waiting(Protocol):
+    """Waits for the disk, in a thread or otherwise."""
+
+    def __call__(self, sync: Sync) -> Deferred[None]:
+        """Begin; the Deferred fires on the reactor thread."""
+
+
 class Watcher(Protocol):
     """Tells when files change; inotify, or a poll."""
 
@@ -87,19 +98,23 @@ class Gate:
     Args:
         in_thread: Where slow calls run.
         owner: Gives the context in which each call runs: the rights of the account.
+        waiting: Where calls wait that are cut; None for ``in_thread``.
     """
 
-    __slots__ = ("_busy", "_in_thread", "_owner", "_waiting")
+    __slots__ = ("_busy", "_in_thread", "_letting_in", "_owner", "_turns", "_wait")
 
     def __init__(
         self,
         in_thread: InThread,
         owner: Callable[[], AbstractContextManager[object]],
+        waiting: Waiting | None = None,
     ) -> None:
         self._in_thread = in_thread
+        self._wait = waiting or in_thread
         self._owner = owner
         self._busy = False
-        self._waiting: deque[Deferred[None]] = deque()
+        self._letting_in = False
+        self._turns: deque[Deferred[None]] = deque()
 
     async def enter(self, *, threaded: bool = False) -> None:
         """Wait for a turn and take the gate; ``leave`` must follow.
@@ -112,8 +127,8 @@ class Gate:
             self._busy = True
             return
         turn: Deferred[None] = Deferred()
-        self._waiting.append(turn)
-        await turn  # the gate is handed over still busy
+        self._turns.append(turn)
+        await turn  # the gate is handed over busy
         if threaded:
             try:
                 await self._in_thread(_nothing)
@@ -123,12 +138,16 @@ class Gate:
 
     def leave(self) -> None:
         """Let the next one in."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.called:
-                turn.callback(None)
-                return
         self._busy = False
+        if self._letting_in:
+            return  # whoever let us in goes on: many that wait are no recursion
+        self._letting_in = True
+        while self._turns and not self._busy:
+            turn = self._turns.popleft()
+            if not turn.called:
+                self._busy = True
+                turn.callback(None)
+        self._letting_in = False
 
     @property
     def free(self) -> bool:
@@ -150,6 +169,32 @@ class Gate:
             return await self._in_thread(lambda: self.as_owner(job))
         finally:
             self.leave()
+
+    async def walk(self, steps: Steps[T]) -> T:
+        """Do the steps of a call here, and its waits in threads.
+
+        The gate is entered already, or the call needs none.
+        """
+        try:
+            with self._owner():
+                wait = next(steps)
+            while True:
+                try:
+                    await self._wait(wait)
+                except BaseException as error:
+                    with self._owner():
+                        wait = steps.throw(error)
+                else:
+                    with self._owner():
+                        wait = next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def apart(self, job: Callable[[], T]) -> T:
+        """Run ``job`` in a thread after all; the gate was entered as for here."""
+        await self._in_thread(_nothing)
+        return await self.beside(job)
 
     async def beside(self, job: Callable[[], T]) -> T:
         """Run ``job`` in a thread without the gate: it must not touch shared state."""

@@ -3,6 +3,7 @@
 In this file:
     Store            all mail of one account
     StoredMailbox    one open mailbox
+    Cut              its calls that wait for the disk, so that others need not
     NewMessage       a message to be added
     MailboxEntry     a line of LIST
     MailboxStatus    the numbers of STATUS
@@ -21,7 +22,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from maildrop.durable import Content
+from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
+from maildrop.mailbox.steps import Steps
 from maildrop.mailbox.table import MessageTable
 
 
@@ -88,6 +91,32 @@ class Copied:
     uid_validity: int
     source: Sequence[int] = field(default_factory=list)
     target: Sequence[int] = field(default_factory=list)
+
+
+#: What became of some messages that were to be added: their UIDs, or why not.
+Published = Sequence[int] | MaildropError
+
+
+class Cut(Protocol):
+    """Calls of a ``StoredMailbox``, cut where they wait for the disk; see ``steps``."""
+
+    def stage(self, messages: Sequence[NewMessage]) -> Steps[object]:
+        """First half of adding."""
+
+    def publish(self, staged: Sequence[object]) -> Steps[list[Published]]:
+        """Second half, for several that were staged one by one.
+
+        Returns:
+            What became of each of them.
+        """
+
+    def copy(self, uids: Sequence[int], target: "StoredMailbox") -> Steps[Copied]:
+        """Copy messages."""
+
+    def move(
+        self, uids: Sequence[int], target: "StoredMailbox", by: object | None
+    ) -> Steps[Copied]:
+        """Move messages."""
 
 
 class StoredMailbox(Protocol):
@@ -181,6 +210,10 @@ class StoredMailbox(Protocol):
         self, uids: Sequence[int], target: "StoredMailbox", by: object | None
     ) -> Copied:
         """Move messages (RFC 6851): at no moment in neither mailbox."""
+
+    @property
+    def cut(self) -> "Cut | None":
+        """The four calls above, cut; None where they are better made whole, now."""
 
     def read(self, uid: int) -> bytes:
         """The whole message.

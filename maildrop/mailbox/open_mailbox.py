@@ -4,8 +4,9 @@ Every coroutine here finishes without suspending when the store is cheap and nob
 is at work on the mailbox.  Between two awaits a session may read ``table`` freely.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -15,10 +16,13 @@ from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.gate import Gate, Watcher
 from maildrop.mailbox.interfaces import (
     Copied,
+    Cut,
     MailboxStatus,
     NewMessage,
+    Published,
     StoredMailbox,
 )
+from maildrop.mailbox.steps import MustWait, Steps
 from maildrop.mailbox.table import MessageTable
 from maildrop.mailbox.view import View
 
@@ -26,6 +30,19 @@ T = TypeVar("T")
 
 #: Messages whose UIDLs are listed on the reactor thread: a millisecond's work.
 _UIDLS_AT_ONCE = 4000
+#: What may be added, copied or moved at once on the reactor thread: messages, octets.
+INLINE_MESSAGES: Final = 64
+INLINE_OCTETS: Final = 1 << 17
+
+
+class _Publishing:
+    """Staged messages that somebody wants to have published."""
+
+    __slots__ = ("outcome", "staged")
+
+    def __init__(self, staged: object) -> None:
+        self.staged = staged
+        self.outcome: Sequence[int] | BaseException | None = None
 
 
 class Keeper(Protocol):
@@ -58,6 +75,7 @@ class Mailbox:
         self._watcher = watcher
         self._keeper = keeper
         self._sessions = 0
+        self._publishing: list[_Publishing] = []
         self._views: list[View] = []
         self._listeners: list[Callable[[], None]] = []
         self._end_watch: Callable[[], None] | None = None
@@ -183,11 +201,10 @@ class Mailbox:
         Returns:
             Their UIDs, in order.
         """
-        if self._gate.free:
+        if self._gate.free and not self._cut_for(messages):
             return await self._run(lambda: self._add(messages, by), None)
-        # Somebody is at work here: write the octets beside it.
-        staged = await self._gate.beside(lambda: self.stored.stage(messages))
-        return await self._run(lambda: self._publish(staged, by), None)
+        # Somebody is at work here, or would have to wait: write the octets beside it.
+        return await self.publish(await self.stage(messages), by)
 
     def _add(self, messages: Sequence[NewMessage], by: object | None) -> Sequence[int]:
         return self._publish(self.stored.stage(messages), by)
@@ -199,6 +216,12 @@ class Mailbox:
             self.stored.discard(staged)
             raise
 
+    def _cut_for(self, messages: Sequence[NewMessage]) -> Cut | None:
+        """The calls in steps, if adding these messages is quick between the waits."""
+        if sum(it.content.size for it in messages) > INLINE_OCTETS:
+            return None
+        return self.stored.cut if len(messages) <= INLINE_MESSAGES else None
+
     async def stage(self, messages: Sequence[NewMessage]) -> object:
         """First half of adding, for a message that goes to several mailboxes.
 
@@ -206,15 +229,67 @@ class Mailbox:
             What ``publish`` or ``discard`` must be given.
         """
         self._check()
+        cut = self._cut_for(messages)
+        if cut is not None:
+            with contextlib.suppress(MustWait):
+                return await self._gate.walk(cut.stage(messages))
         return await self._gate.beside(lambda: self.stored.stage(messages))
 
     async def publish(self, staged: object, by: object | None = None) -> Sequence[int]:
         """Second half: visible and on disk when it returns, discarded if it raises.
 
+        What several want to have published meanwhile goes together: one wait for the
+        disk does for all.
+
         Returns:
             The UIDs, in order.
         """
-        return await self._run(lambda: self._publish(staged, by), None)
+        if self.stored.cut is None:
+            return await self._run(lambda: self._publish(staged, by), None)
+        mine = _Publishing(staged)
+        self._publishing.append(mine)
+        await self._gate.enter()
+        try:
+            if mine.outcome is None:
+                group = self._publishing[:INLINE_MESSAGES]
+                del self._publishing[:INLINE_MESSAGES]
+                await self._publish_all(group)
+        finally:
+            self._gate.leave()
+            self._announce()
+        if isinstance(mine.outcome, MailboxVanished):
+            await self._keeper.forget(self)
+        if isinstance(mine.outcome, BaseException):
+            await self.discard(staged)
+            raise mine.outcome
+        return mine.outcome or ()
+
+    async def _publish_all(self, group: Sequence[_Publishing]) -> None:
+        """Publish what some wait for; the gate is entered."""
+        try:
+            self._check()
+            outcomes = await self._publish_in_steps([one.staged for one in group])
+        except MaildropError as error:
+            outcomes = [error] * len(group)
+        except BaseException as error:
+            for one in group:
+                one.outcome = error
+            raise
+        for one, outcome in zip(group, outcomes, strict=True):
+            one.outcome = outcome
+
+    async def _publish_in_steps(self, staged: Sequence[object]) -> Sequence[Published]:
+        cut = self.stored.cut
+        if cut is not None:
+            with contextlib.suppress(MustWait):
+                return await self._gate.walk(cut.publish(staged))
+        return await self._gate.apart(lambda: [self._outcome(one) for one in staged])
+
+    def _outcome(self, staged: object) -> Published:
+        try:
+            return self.stored.publish(staged, None)
+        except MaildropError as error:
+            return error
 
     async def discard(self, staged: object) -> None:
         """Undo ``stage``."""
@@ -222,14 +297,22 @@ class Mailbox:
 
     async def copy(self, uids: Sequence[int], target: "Mailbox") -> Copied:
         """See ``interfaces.StoredMailbox.copy``."""
-        return await self._both(target, lambda: self.stored.copy(uids, target.stored))
+        return await self._both(
+            target,
+            len(uids),
+            lambda cut: cut.copy(uids, target.stored),
+            lambda: self.stored.copy(uids, target.stored),
+        )
 
     async def move(
         self, uids: Sequence[int], target: "Mailbox", by: object | None
     ) -> Copied:
         """See ``interfaces.StoredMailbox.move``."""
         return await self._both(
-            target, lambda: self.stored.move(uids, target.stored, by)
+            target,
+            len(uids),
+            lambda cut: cut.move(uids, target.stored, by),
+            lambda: self.stored.move(uids, target.stored, by),
         )
 
     async def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
@@ -281,9 +364,11 @@ class Mailbox:
     async def _run(self, job: Callable[[], T], messages: int | None) -> T:
         """Run a call of the store; ``messages`` None means it always needs a thread."""
         self._check()
-        inline = messages is not None and messages <= self.stored.inline
         try:
-            return await self._gate.run(job, inline=inline)
+            if messages is not None and messages <= self.stored.inline:
+                with contextlib.suppress(MustWait):
+                    return await self._gate.run(job, inline=True)
+            return await self._gate.run(job)
         except MailboxVanished:
             await self._keeper.forget(self)
             raise
@@ -299,19 +384,36 @@ class Mailbox:
         except MailboxVanished:
             return None  # the call that is made instead meets it again
 
-    async def _both(self, target: "Mailbox", job: Callable[[], T]) -> T:
-        if target is self:
-            return await self._run(job, None)
-        first, second = sorted((self, target), key=lambda mailbox: mailbox.name)
-        self._check()
-        target._check()
-        await first._gate.enter(threaded=True)
+    async def _both(
+        self,
+        target: "Mailbox",
+        messages: int,
+        in_steps: Callable[[Cut], Steps[T]],
+        whole: Callable[[], T],
+    ) -> T:
+        """Run a call of two mailboxes with the gates of both entered."""
+        both = sorted({self, target}, key=lambda mailbox: mailbox.name)
+        cut = self.stored.cut if messages <= INLINE_MESSAGES else None
         try:
-            return await second._run(job, None)
+            async with contextlib.AsyncExitStack() as gates:
+                for mailbox in both:
+                    await mailbox._gate.enter(threaded=cut is None)
+                    gates.callback(mailbox._gate.leave)
+                for mailbox in both:
+                    mailbox._check()
+                if cut is None:
+                    return await self._gate.beside(whole)
+                with contextlib.suppress(MustWait):
+                    return await self._gate.walk(in_steps(cut))
+                return await self._gate.apart(whole)
+        except MailboxVanished:
+            for mailbox in both:  # which of them?
+                with contextlib.suppress(MaildropError):
+                    await mailbox.refresh()
+            raise
         finally:
-            first._gate.leave()
-            self._announce()
-            target._announce()
+            for mailbox in both:
+                mailbox._announce()
 
     def _check(self) -> None:
         if self._closed:

@@ -15,6 +15,7 @@ import pytest
 from maildrop.durable import Content, Disk
 from maildrop.mailbox.flags import FLAGGED, SEEN, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.steps import finished as finished_steps
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.maildir.mailbox import MaildirMailbox
@@ -125,6 +126,29 @@ def test_delivery_is_all_or_nothing(
         assert bodies(before) <= bodies(after)
         expected = Counter(message(number) for number in numbers)
         assert new == expected or (not new and not finished)
+        check_uids(before, after, root)
+
+
+@every_way
+def test_deliveries_at_the_same_time_come_each_by_itself(
+    template: Path, *, torn: bool
+) -> None:
+    before = contents(template)
+
+    def deliver(inbox: MaildirMailbox) -> None:
+        staged = [
+            inbox.stage([NewMessage(Content.of(message(n)), flags=n % 2)])
+            for n in (5, 6, 7)
+        ]
+        assert inbox.cut is not None
+        finished_steps(inbox.cut.publish(staged))
+
+    expected = Counter(message(number) for number in (5, 6, 7))
+    for root, finished in every_stop(template, run(in_inbox(deliver)), torn=torn):
+        after = contents(root)
+        assert bodies(before) <= bodies(after)
+        new = bodies(after) - bodies(before)
+        assert new == expected if finished else new <= expected
         check_uids(before, after, root)
 
 

@@ -16,6 +16,7 @@ import pytest
 from maildrop.durable import Content, Disk
 from maildrop.mailbox.flags import FLAGGED, SEEN, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.steps import finished as finished_steps
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.maildir.mailbox import MaildirMailbox
@@ -140,6 +141,36 @@ def test_an_acknowledged_delivery_is_there(
         assert new == expected or (not new and not finished)
         if finished:
             assert [uid for _, uid in after][-len(told) :] == told
+        assert newest(root) > max(uid for _, uid in [*before, *after])
+
+
+@losing
+def test_deliveries_at_the_same_time_are_there(
+    template: Path, *, octets: bool, names: bool
+) -> None:
+    before = contents(template)
+    told: list[int] = []
+
+    def work(made: MaildirStore) -> None:
+        told.clear()
+        with opened(made, "INBOX") as (inbox,):
+            staged = [
+                inbox.stage([NewMessage(Content.of(message(n)), flags=n % 2)])
+                for n in (5, 6, 7)
+            ]
+            assert inbox.cut is not None
+            for published in finished_steps(inbox.cut.publish(staged)):
+                assert isinstance(published, list)
+                told.extend(published)
+
+    expected = Counter(message(number) for number in (5, 6, 7))
+    for root, finished in every_cut(template, work, octets=octets, names=names):
+        after = contents(root)
+        assert before.items() <= after.items()
+        new = Counter(after.values()) - Counter(before.values())
+        assert new == expected if finished else new <= expected
+        if finished:
+            assert [uid for _, uid in after][-3:] == told
         assert newest(root) > max(uid for _, uid in [*before, *after])
 
 

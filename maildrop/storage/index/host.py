@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from maildrop.durable import Disk
+from maildrop.storage.index.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class Host:
         disk: The calls that make things durable.
         clock: Seconds since 1970 UTC.
         monotonic: Seconds that never go back, for waits.
-        sleep: Waits some seconds; used only while another process holds a lock.
+        sleep: Waits some seconds; used only while another process holds a lock.  Where
+            waiting is no good it raises ``steps.MustWait``.
         name: Host name, for unique file names.
         process: Number of this process, for unique file names.
         boot: Differs after every start of the machine.
         random: Gives so many random octets.
         lock_seconds: How long to wait for a lock that another process holds.
+        pace: How quick the disk was lately.
     """
 
     disk: Disk
@@ -40,16 +43,23 @@ class Host:
     boot: bytes
     random: Callable[[int], bytes]
     lock_seconds: float = 10.0
+    pace: Pace = field(default_factory=Pace)
     _serial: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     @classmethod
-    def here(cls, disk: Disk | None = None, *, lock_seconds: float = 10.0) -> "Host":
+    def here(
+        cls,
+        disk: Disk | None = None,
+        *,
+        lock_seconds: float = 10.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> "Host":
         """The machine this runs on."""
         return cls(
             disk=disk or Disk(),
             clock=time.time,
             monotonic=time.monotonic,
-            sleep=time.sleep,
+            sleep=sleep,
             name=socket.gethostname().encode(),
             process=os.getpid(),
             boot=_boot_id(),

@@ -48,7 +48,14 @@ from maildrop.storage.index.catch_up import take_over
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import is_free, lock, unlock
-from maildrop.storage.index.log import HEADER_SIZE, TAIL_MAX, LogHeader, Tail, record
+from maildrop.storage.index.log import (
+    HEADER_SIZE,
+    TAIL_MAX,
+    LogHeader,
+    Tail,
+    framed,
+    record,
+)
 from maildrop.storage.index.opening import Files, Opened, cut_tail, open_ledger
 from maildrop.storage.index.snapshot import Position, write_snapshot
 from maildrop.storage.index.table import IndexTable
@@ -126,16 +133,6 @@ class Ledger:
         if self.unchanged():
             return False
         return self._catch_up(replaced=not os.fstat(self._fd).st_nlink)
-
-    @property
-    def busy(self) -> bool:
-        """Whether another process is changing the mailbox now."""
-        if not self._mutex.acquire(blocking=False):
-            return False  # we are
-        try:
-            return not is_free(self._fd)
-        finally:
-            self._mutex.release()
 
     @property
     def compaction_due(self) -> bool:
@@ -285,24 +282,52 @@ class Ledger:
         Raises:
             NoSpace, StorageFailure: Nothing was changed.
         """
+        payload = self.append(batch)
+        try:
+            if batch.assigns:
+                self._host.disk.synchronize(self._fd)
+        except OSError as error:
+            self.take_back()
+            raise translate(error, f"write {self._files.log}") from error
+        self.carry_out(payload, by)
+
+    def append(self, batch: Batch) -> bytes:
+        """First part of ``commit``, for who waits elsewhere until it is on disk.
+
+        Returns:
+            What ``carry_out`` takes once ``written`` is synced.  If that fails,
+            ``take_back`` must follow.
+
+        Raises:
+            NoSpace, StorageFailure: Nothing was changed.
+        """
         if self.read_only:
             raise AccessDenied(f"{self._files.log} is read-only")
         names = self.table.keyword_names
         if len(names) > self._keywords_known:
             batch.keyword_names(self._keywords_known, names[self._keywords_known :])
         payload = batch.payload()
-        octets = record(self._header.generation, payload)
-        disk = self._host.disk
         try:
-            disk.write(self._fd, octets)
-            if batch.assigns:
-                disk.synchronize(self._fd)
+            self._host.disk.write(self._fd, record(self._header.generation, payload))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                disk.truncate(self._fd, self._offset)
+            self.take_back()
             raise translate(error, f"write {self._files.log}") from error
-        self._offset += len(octets)
-        self._keywords_known = len(names)
+        return payload
+
+    @property
+    def written(self) -> int:
+        """The descriptor of the log."""
+        return self._fd
+
+    def take_back(self) -> None:
+        """What ``append`` wrote is not to be."""
+        with contextlib.suppress(OSError):
+            self._host.disk.truncate(self._fd, self._offset)
+
+    def carry_out(self, payload: bytes, by: object | None = None) -> None:
+        """Last part of ``commit``: the table changes."""
+        self._offset += framed(payload)
+        self._keywords_known = len(self.table.keyword_names)
         apply(self.table, payload, by)
 
     def compact(self) -> None:

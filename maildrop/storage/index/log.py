@@ -3,6 +3,7 @@ r"""The log of a ledger: records appended under a lock, each with a checksum.
 In this file:
     LogHeader     what stands at the start of the file
     record        a payload with its length and checksum
+    framed        how long that is
     Tail          the records found in octets read from the file
 
 Format (numbers little-endian):
@@ -94,6 +95,11 @@ def record(generation: int, payload: bytes) -> bytes:
     return (
         _RECORD.pack(length, zlib.crc32(payload, _seed(generation, length))) + payload
     )
+
+
+def framed(payload: bytes) -> int:
+    """Octets that a payload takes in the log."""
+    return _RECORD.size + len(payload)
 
 
 class Tail:

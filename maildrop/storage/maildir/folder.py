@@ -40,14 +40,14 @@ class Folder:
         new_fd: new/, open; ``cur_fd`` likewise.
     """
 
-    __slots__ = ("_inodes", "cur", "cur_fd", "new", "new_fd", "path", "tmp")
+    __slots__ = ("_inodes", "_tmp_fd", "cur", "cur_fd", "new", "new_fd", "path", "tmp")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.new = f"{path}/new"
         self.cur = f"{path}/cur"
         self.tmp = "/".join((path, "tmp"))
-        self.new_fd = self.cur_fd = -1
+        self.new_fd = self.cur_fd = self._tmp_fd = -1
         try:
             self.new_fd = os.open(self.new, _DIRECTORY)
             self.cur_fd = os.open(self.cur, _DIRECTORY)
@@ -78,6 +78,24 @@ class Folder:
     def times_of_open(self) -> tuple[int, int]:
         """The same of the directories that are open, whatever their paths name now."""
         return os.fstat(self.new_fd).st_mtime_ns, os.fstat(self.cur_fd).st_mtime_ns
+
+    @property
+    def tmp_fd(self) -> int:
+        """tmp/, open.
+
+        Raises:
+            MailboxVanished: The whole Maildir is gone.
+            StorageFailure: It has no tmp/.
+        """
+        if self._tmp_fd < 0:
+            if self.new_fd < 0:
+                raise MailboxVanished(f"{self.path} was closed")
+            try:
+                self._tmp_fd = os.open(self.tmp, _DIRECTORY)
+            except OSError as error:
+                self.times()
+                raise translate(error, f"open {self.tmp}") from error
+        return self._tmp_fd
 
     def list_new(self) -> list[bytes]:
         """The names in new/."""
@@ -148,10 +166,10 @@ class Folder:
 
     def close(self) -> None:
         """Let go of the directories."""
-        for fd in (self.new_fd, self.cur_fd):
+        for fd in (self.new_fd, self.cur_fd, self._tmp_fd):
             if fd >= 0:
                 os.close(fd)
-        self.new_fd = self.cur_fd = -1
+        self.new_fd = self.cur_fd = self._tmp_fd = -1
 
 
 def _rest(fd: int, length: int) -> bytes:

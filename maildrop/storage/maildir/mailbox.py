@@ -6,17 +6,14 @@ In this file:
 The files are the truth about content and about flags that have a letter; the ledger
 about UIDs, MODSEQs and keywords without one.  ``scan`` has how other programs' changes
 are taken in, ``delivery`` how messages are added, ``moving`` how they leave for another
-mailbox.  The other changes, with the ledger locked, and what a crash leaves:
+mailbox, ``flagging`` how their flags change.  The one other change, with the ledger
+locked, and what a crash leaves:
 
-    change_flags    1 each file renamed     flags changed, found by the next scan
-                    2 record in the log     done
     expunge         1 each file removed     messages gone, found by the next scan
                     2 record in the log     done
-    claim_recent    1 files go from new/    moved, found by the next scan
-                      to cur/
-                    2 record in the log     done
 
-None of these is synced: after a power cut a flag may be as it was, never a message.
+That is not synced: after a power cut a message may be back, but none is gone that was
+not to go.
 """
 
 import contextlib
@@ -27,9 +24,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from maildrop.durable import translate, translated
-from maildrop.errors import AccessDenied, MailboxInUse, MessageExpunged
-from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
-from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.errors import (
+    AccessDenied,
+    MailboxInUse,
+    MaildropError,
+    MessageExpunged,
+)
+from maildrop.mailbox.flags import FlagChange
+from maildrop.mailbox.interfaces import Copied, Cut, NewMessage, StoredMailbox
+from maildrop.mailbox.steps import finished
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
@@ -37,13 +40,15 @@ from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.locks import is_taken_now
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.table import IndexTable
-from maildrop.storage.maildir import delivery, moving
+from maildrop.storage.maildir import moving
+from maildrop.storage.maildir.cut import MaildirCut, Paced, listed
+from maildrop.storage.maildir.flagging import Flagging
 from maildrop.storage.maildir.folder import Folder
-from maildrop.storage.maildir.names import Letters
+from maildrop.storage.maildir.linked import Linked
 from maildrop.storage.maildir.reading import Reading
 from maildrop.storage.maildir.reconcile import Reconciler, note_of
 from maildrop.storage.maildir.scan import split
-from maildrop.storage.maildir.staging import Staged, discard, stage
+from maildrop.storage.maildir.staging import discard
 from maildrop.storage.maildir.state import Known, Times
 
 #: Messages that are few enough for the reactor thread.
@@ -57,33 +62,27 @@ _UIDL: Final = re.compile(rb"[!-~]{1,70}")
 _POP3_LOCK: Final = "maildrop.pop3.lock"
 
 
-class MaildirMailbox:
+class MaildirMailbox(Linked):
     """One Maildir, open.
 
     Args:
         name: The mailbox's name.
         path: Where it is.
-        place: The same, relative to the account's Maildir.
         host: Disk, clocks.
         new_uid_validity: Gives a UIDVALIDITY above its argument.
         remembered: Memory for pieces of messages, shared.
-        sibling: Opens another mailbox of the account by its place, to finish a move
-            that a crash stopped; None leaves that to others.
     """
 
     def __init__(
         self,
         name: str,
         path: str,
-        place: str,
         host: Host,
         new_uid_validity: Callable[[int], int],
         remembered: Remembered,
-        sibling: Callable[[str], "MaildirMailbox | None"] | None,
     ) -> None:
         self.name = name
         self.path = path
-        self.place = place
         self.host = host
         self.folder = Folder(path)
         try:
@@ -96,17 +95,16 @@ class MaildirMailbox:
         self._known = Known(host)
         self._source = self.ledger.table.source
         self._known.take(self._source)
-        self._letters = Letters(self.ledger.table.keyword_names)
         self._reconciler = Reconciler(self.folder, self.ledger, self._known, host)
+        self._flagging = Flagging(self, self._reconciler)
+        self._cut = MaildirCut(self)
+        self._paced = Paced(self._cut, host)
         self._reading = Reading(
             self.folder, self.ledger, self._reconciler.path_of, self.look, host
         )
         self._thorough_until = 0.0
-        self._renamed = 0
         try:
             self.refresh()
-            if sibling is not None:
-                moving.resume(self, sibling)
         except BaseException:
             self._let_go()
             raise
@@ -125,7 +123,7 @@ class MaildirMailbox:
     def inline(self) -> int:
         """Messages that a call may touch on the reactor thread."""
         ledger = self.ledger
-        if ledger.compaction_due or ledger.busy:
+        if ledger.compaction_due:
             return 0
         if len(ledger.table) > _SCAN_INLINE and not self._is_current():
             return 0
@@ -193,18 +191,26 @@ class MaildirMailbox:
             raise AccessDenied(f"{self.path} is read-only")
         with self.ledger.locked():
             self._take_source()
-            self._before = self.folder.times()
+            self._before = self._times()
             yield
             if self._before is not None:
                 batch = self.ledger.batch(quiet=True)
-                self._note_source(batch)
+                self.note_source(batch)
                 if batch:
                     self.ledger.commit(batch)
 
-    def _note_source(self, batch: Batch) -> None:
-        """The directories are as we left them: no scan is needed for that."""
+    def _times(self) -> Times:
+        """Times of the directories; once a second it is seen that they are the same."""
+        now = self.host.monotonic()
+        if now < self._thorough_until:
+            return self.folder.times_of_open()
+        self._thorough_until = now + _THOROUGH
+        return self.folder.times()
+
+    def note_source(self, batch: Batch) -> None:
+        """The directories are as we leave them now: no scan is needed for that."""
         if self._before is not None:
-            self._known.changed_by_us(self._before, self.folder.times())
+            self._known.changed_by_us(self._before, self.folder.times_of_open())
             self._before = None
         state = self._known.octets()
         if state != self.ledger.table.source:
@@ -216,206 +222,107 @@ class MaildirMailbox:
     @property
     def unclaimed(self) -> bool:
         """Whether ``claim_recent`` has something to do."""
-        table = self.table
-        if table.first_recent < table.uid_next:
-            return True
-        return not self.ledger.read_only and bool(self._reconciler.rows_in_new())
+        return self._flagging.unclaimed
 
     def claim_recent(self) -> None:
         """All messages there are now have been in a session."""
-        table = self.table
-        if self.ledger.read_only:
-            table.first_recent = table.uid_next
-            return
-        if not self.unclaimed:
-            return
-        with self.changing():
-            batch = self.ledger.batch(quiet=True)
-            batch.first_recent(table.uid_next)
-            uids = [
-                table.uids[row]
-                for row in self._reconciler.rows_in_new()[:_INLINE]
-                if self._rename(row, table.flags[row], table.keywords[row], batch)
-            ]
-            if uids:
-                batch.mark(uids, bytes(len(uids)))
-                self._note_source(batch)
-            self.ledger.commit(batch)
+        self._flagging.claim_recent()
 
     def change_flags(
         self, uids: Sequence[int], change: FlagChange, by: object | None
     ) -> Sequence[int]:
         """Change flags and keywords."""
-        with self.changing():
-            changed, lost = self._change_flags(uids, change, by)
-        if lost:
-            # Renamed or removed by somebody else meanwhile: find out, and once more.
-            self.look()
-            with self.changing():
-                again, _ = self._change_flags(lost, change, by)
-            changed = sorted({*changed, *again})
-        return changed
+        return self._flagging.change(uids, change, by)
 
-    def _change_flags(
-        self, uids: Sequence[int], change: FlagChange, by: object | None
-    ) -> tuple[list[int], list[int]]:
-        """Returns the UIDs changed, and those whose file was not there."""
-        table = self.table
-        renamed = self._renamed
-        adding = change.operation is not Operation.REMOVE
-        asked = (
-            change.flags & ALL_SYSTEM,
-            table.keyword_bits(change.keywords, create=adding),
-        )
-        batch = self.ledger.batch()
-        changed: list[int] = []
-        lost: list[int] = []
-        bits = bytearray()
-        keywords = []
-        for row in table.rows(uids):
-            before = table.flags[row] & ALL_SYSTEM, table.keywords[row]
-            after = combined(before, change.operation, asked)
-            if after == before:
-                continue
-            if not self._rename(row, *after, batch):
-                lost.append(table.uids[row])
-                continue
-            changed.append(table.uids[row])
-            bits.append(after[0])
-            keywords.append(after[1])
-        if self._renamed == renamed:
-            self._before = None  # nothing to be noted of the directories
-        if changed:
-            batch.change_flags(changed, bytes(bits), keywords)
-            self._note_source(batch)
-            self.ledger.commit(batch, by)
-        return changed, lost
-
-    def _rename(self, row: int, flags: int, keywords: int, batch: Batch) -> bool:
-        """Give a file the name for other flags, in cur/; whether it was there."""
-        name, mark = split(self._reconciler.path_of(row))
-        wanted = self.table.names.name(row)
-        wanted += self._letters.end(flags & ALL_SYSTEM, keywords)
-        noted = note_of(self.table.uids[row])
-        if noted in self.table.notes:
-            unknown = self._letters.parse(name, 0)[2]
-            wanted += unknown
-            batch.note(noted, wanted if unknown else b"")
-        if wanted == name and not mark:
-            return True
-        folder = self.folder
-        try:
-            self.host.disk.rename(
-                name,
-                wanted,
-                source_fd=folder.new_fd if mark else folder.cur_fd,
-                target_fd=folder.cur_fd,
-            )
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise translate(error, f"rename in {self.path}") from error
-        self._renamed += 1
-        return True
+    def left_alone(self) -> None:
+        """The directories were not changed after all: there is nothing to note."""
+        self._before = None
 
     # -- removing
 
     def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
         """Remove messages, whatever their flags."""
-        return self.remove(uids, by, b"")
-
-    def remove(
-        self, uids: Sequence[int], by: object | None, finished: bytes
-    ) -> Sequence[int]:
-        """Remove messages, and with the last of them a note of the ledger."""
         with self.changing():
-            gone, lost = self._expunge(uids, by, finished)
+            gone, lost = self._expunge(uids, by)
         if lost:
             self.look()
             with self.changing():
-                again, _ = self._expunge(lost, by, finished)
+                again, _ = self._expunge(lost, by)
             gone = sorted({*gone, *again})
         return gone
 
     def _expunge(
-        self, uids: Sequence[int], by: object | None, finished: bytes
+        self, uids: Sequence[int], by: object | None
     ) -> tuple[list[int], list[int]]:
         """Returns the UIDs removed, and those whose file was not there."""
         table = self.table
-        batch = self.ledger.batch()
         gone = []
         lost = []
         for row in table.rows(uids):
-            uid = table.uids[row]
             name, mark = split(self._reconciler.path_of(row))
             try:
                 self.host.disk.unlink(name, dir_fd=self.folder.fd_of(mark))
             except FileNotFoundError:
-                lost.append(uid)
-                continue
+                lost.append(table.uids[row])
             except OSError as error:
                 raise translate(error, f"remove from {self.path}") from error
-            gone.append(uid)
-            if note_of(uid) in table.notes:
-                batch.note(note_of(uid), b"")
-        if finished and not lost:
-            # What follows must not outlive the files' removal.
-            with translated(f"sync {self.path}"):
-                for fd in (self.folder.new_fd, self.folder.cur_fd):
-                    self.host.disk.synchronize_directory(fd)
-            batch.note(finished, b"")
+            else:
+                gone.append(table.uids[row])
         if gone:
-            batch.expunge(gone)
-            self._note_source(batch)
-        if batch:
-            self.ledger.commit(batch, by)
+            self.forget(gone, by)
         return gone, lost
+
+    def forget(self, uids: Sequence[int], by: object | None) -> None:
+        """Messages have lost their files to us: they are no more."""
+        batch = self.ledger.batch()
+        batch.expunge(uids)
+        for uid in uids if self.table.notes else ():
+            if note_of(uid) in self.table.notes:
+                batch.note(note_of(uid), b"")
+        self.note_source(batch)
+        self.ledger.commit(batch, by)
 
     # -- adding
 
+    @property
+    def cut(self) -> Cut | None:
+        """Adding, cut, unless the disk makes wait for what is usually quick."""
+        return None if self.host.pace.slow(self.host.monotonic()) else self._paced
+
     def stage(self, messages: Sequence[NewMessage]) -> object:
         """Write the octets to tmp/ and sync them."""
-        staged: list[Staged] = []
-        try:
-            for message in messages:
-                staged.append(stage(self.folder, message, self.host))  # noqa: PERF401
-        except BaseException:
-            discard(self.folder, staged, self.host)
-            raise
-        return staged
+        return finished(self._cut.stage(messages))
 
     def publish(self, staged: object, by: object | None) -> Sequence[int]:
         """Make the messages visible, all or none, and durable."""
         del by  # growth is no news that anybody is spared
-        messages = [message for message in _list(staged) if isinstance(message, Staged)]
-        with self.changing():
-            return delivery.publish(
-                self.folder, self.ledger, self.pieces, messages, self.host
-            )
+        (published,) = finished(self._cut.publish([staged]))
+        if isinstance(published, MaildropError):
+            raise published
+        return published
 
     def discard(self, staged: object) -> None:
         """Remove what is still in tmp/."""
-        messages = [message for message in _list(staged) if isinstance(message, Staged)]
-        discard(self.folder, messages, self.host)
+        discard(self.folder, listed(staged), self.host)
 
     def copy(self, uids: Sequence[int], target: StoredMailbox) -> Copied:
         """Copy messages, all or none."""
         copied = None
-        if isinstance(target, MaildirMailbox):
-            copied = moving.copy(self, uids, target)
+        if isinstance(target, Linked):
+            copied = finished(moving.copy(self, uids, target))
         return copied or moving.copy_octets(self, uids, target)
 
     def move(
         self, uids: Sequence[int], target: StoredMailbox, by: object | None
     ) -> Copied:
         """Move messages."""
-        copied = None
-        if isinstance(target, MaildirMailbox):
-            copied = moving.move(self, uids, target, by)
-        if copied is None:
-            copied = moving.copy_octets(self, uids, target)
-            self.expunge(copied.source, by)
-        return copied
+        moved = None
+        if isinstance(target, Linked):
+            moved = finished(moving.move(self, uids, target, by))
+        if moved is None:
+            moved = moving.copy_octets(self, uids, target)
+            self.expunge(moved.source, by)
+        return moved
 
     # -- reading
 
@@ -493,7 +400,3 @@ class MaildirMailbox:
 
 def _digest(name: bytes) -> bytes:
     return hashlib.blake2b(name, digest_size=16).hexdigest().encode()
-
-
-def _list(staged: object) -> list[object]:
-    return staged if isinstance(staged, list) else []

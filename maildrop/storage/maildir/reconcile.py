@@ -11,6 +11,7 @@ is under way meanwhile: neither in this process nor in another.
 
 import contextlib
 from collections.abc import Callable, Collection, Sequence
+from itertools import compress
 from typing import Final
 
 from twisted.logger import Logger
@@ -89,12 +90,7 @@ class Reconciler:
     def rows_in_new(self) -> list[int]:
         """Rows whose file is in new/."""
         marks = self._ledger.table.flags.translate(_MASK_NEW)
-        rows = []
-        at = marks.find(1)
-        while at >= 0:
-            rows.append(at)
-            at = marks.find(1, at + 1)
-        return rows
+        return list(compress(range(len(marks)), marks)) if 1 in marks else []
 
     def _paths(self, names: Sequence[bytes]) -> list[bytes]:
         """Where the files of all rows should be."""

@@ -2,7 +2,7 @@ r"""Messages on their way into a Maildir: written, synced, and visible to nobody
 
 In this file:
     Staged     a message in tmp/
-    stage      write one
+    stage      write some
     link_in    take one from another folder by a hard link
     discard    remove what was staged
 
@@ -20,8 +20,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from maildrop.durable import translated
+from maildrop.durable import Sync, translated
+from maildrop.errors import MailboxVanished, MaildropError
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.steps import Steps
 from maildrop.storage.index.fragments import cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.maildir.folder import Folder
@@ -31,6 +33,8 @@ from maildrop.storage.maildir.names import new_base, staged_name, with_place
 _PREPARE_MAX: Final = 1 << 24
 #: Messages above this size are written piece by piece.
 _PIECE: Final = 1 << 20
+#: Files that are open at once.
+_OPEN_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +60,34 @@ class Staged:
     object_id: int
 
 
-def tmp_path(folder: Folder, base: bytes) -> bytes:
-    """Where a staged message is."""
-    return os.fsencode(folder.tmp) + b"/" + staged_name(base)
-
-
-def stage(folder: Folder, message: NewMessage, host: Host) -> Staged:
-    """Write one message to tmp/ and sync it.
+def stage(
+    folder: Folder, messages: Sequence[NewMessage], host: Host
+) -> Steps[list[Staged]]:
+    """Write messages to tmp/ and sync them.
 
     Raises:
         NoSpace, StorageFailure: Nothing is left behind.
     """
+    staged: list[Staged] = []
+    fds: list[int] = []
+    doing = f"write to {folder.tmp}"
+    try:
+        for message in messages:
+            staged.append(_write(folder, message, host, doing, fds))
+            if len(fds) == _OPEN_MAX or len(staged) == len(messages):
+                yield Sync(host.disk, doing, tuple(fds))
+                _close(fds)
+    except BaseException:
+        _close(fds)
+        discard(folder, staged, host)
+        raise
+    return staged
+
+
+def _write(
+    folder: Folder, message: NewMessage, host: Host, doing: str, fds: list[int]
+) -> Staged:
+    """Write one message; its file is added to ``fds``, open and not yet synced."""
     content = message.content.octets()
     size = len(message.head) + len(content)
     # In pieces, so that a large message holds no other thread up for long.
@@ -81,23 +102,7 @@ def stage(folder: Folder, message: NewMessage, host: Host) -> Staged:
     else:
         stored = _with_lf(_pieces(message.head, content))
     base = new_base(host)
-    path = tmp_path(folder, base)
-    disk = host.disk
-    with translated(f"write to {folder.tmp}"):
-        fd = disk.create(path)
-        try:
-            for piece in stored:
-                disk.write(fd, piece)
-            if message.date is not None:
-                disk.set_times(fd, message.date)
-            disk.synchronize(fd)
-            facts = os.fstat(fd)
-        except OSError:
-            with contextlib.suppress(OSError):
-                disk.unlink(path)
-            raise
-        finally:
-            os.close(fd)
+    facts = _write_file(folder, base, stored, message.date, host, doing, fds)
     base = with_place(base, facts.st_dev, facts.st_ino) + b",S=%d" % facts.st_size
     if not keeps_crlf:
         base += b",W=%d" % size
@@ -110,6 +115,40 @@ def stage(folder: Folder, message: NewMessage, host: Host) -> Staged:
         pieces=cacheable(octets) if size <= _PREPARE_MAX else {},
         object_id=0,
     )
+
+
+def _write_file(
+    folder: Folder,
+    name: bytes,
+    octets: Iterable[bytes],
+    date: int | None,
+    host: Host,
+    doing: str,
+    fds: list[int],
+) -> os.stat_result:
+    disk = host.disk
+    tmp_fd = folder.tmp_fd
+    with translated(doing):
+        try:
+            fd = disk.create(name, dir_fd=tmp_fd)
+        except FileNotFoundError:
+            raise MailboxVanished(f"{folder.path} is gone") from None
+        fds.append(fd)
+        try:
+            for piece in octets:
+                disk.write(fd, piece)
+            if date is not None:
+                disk.set_times(fd, date)
+            return os.fstat(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                disk.unlink(name, dir_fd=tmp_fd)
+            raise
+
+
+def _close(fds: list[int]) -> None:
+    while fds:
+        os.close(fds.pop())
 
 
 def _stored(octets: bytes) -> tuple[bytes, bool]:
@@ -153,7 +192,7 @@ def link_in(
     source: Folder,
     name: bytes,
     in_new: int,
-    target: Folder,
+    tmp_fd: int,
     copy: Staged,
     host: Host,
 ) -> None:
@@ -163,7 +202,7 @@ def link_in(
         source: Where it is.
         name: The file.
         in_new: Whether it is in new/.
-        target: Where it is to go.
+        tmp_fd: tmp/ of where it is to go.
         copy: What it will be there.
         host: The disk.
 
@@ -172,11 +211,11 @@ def link_in(
         OSError: The folders are on different file systems (EXDEV), or linking is not
             possible for another reason.
     """
-    host.disk.link(name, tmp_path(target, copy.base), source_fd=source.fd_of(in_new))
+    host.disk.link(name, staged_name(copy.base), source.fd_of(in_new), tmp_fd)
 
 
 def discard(folder: Folder, staged: Sequence[Staged], host: Host) -> None:
     """Remove what is still in tmp/."""
     for message in staged:
-        with contextlib.suppress(OSError):
-            host.disk.unlink(tmp_path(folder, message.base))
+        with contextlib.suppress(OSError, MaildropError):
+            host.disk.unlink(staged_name(message.base), dir_fd=folder.tmp_fd)

@@ -176,24 +176,13 @@ class MaildirStore:
             raise MailboxNotFound(f"no mailbox {name!r}")
         with translated(f"make {self._path(directory)}"):
             self._complete(self._path(directory))
-        return self._open(name, directory, resume=True)
-
-    def _open(self, name: str, directory: str, *, resume: bool) -> MaildirMailbox:
         return MaildirMailbox(
             name,
             self._path(directory),
-            directory,
             self._host,
             self._next_uid_validity,
             self._remembered,
-            self._sibling if resume else None,
         )
-
-    def _sibling(self, directory: str) -> MaildirMailbox | None:
-        name = name_of(directory) if directory else "INBOX"
-        if name is None or not self._is_mailbox(directory):
-            return None
-        return self._open(name, directory, resume=False)
 
     def _next_uid_validity(self, above: int) -> int:
         path = f"{self._root}/maildrop.uidvalidity"

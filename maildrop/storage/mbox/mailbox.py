@@ -364,6 +364,8 @@ class MboxMailbox:
         self.expunge(copied.source, by)
         return copied
 
+    cut = None  # to add is one piece of work
+
     # -- reading
 
     def read(self, uid: int) -> bytes:

@@ -151,6 +151,8 @@ class MemoryMailbox:
         self.expunge(copied.source, by)
         return copied
 
+    cut = None  # to add is one piece of work
+
     def read(self, uid: int) -> bytes:
         """The whole message."""
         octets = self._octets.get(uid)

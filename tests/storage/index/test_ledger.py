@@ -129,14 +129,6 @@ def test_waiting_for_a_lock_ends(open_ledger: OpenLedger, host: Host) -> None:
     assert add(ledger, b"b") == [2]
 
 
-def test_busy_says_that_another_one_is_at_work(open_ledger: OpenLedger) -> None:
-    one, other = open_ledger(), open_ledger()
-    with one.locked():
-        assert other.busy
-        assert not one.busy
-    assert not other.busy
-
-
 def test_a_removed_directory_has_vanished(
     open_ledger: OpenLedger, tmp_path: Path
 ) -> None:

@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from maildrop.durable import Content
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.steps import finished
 from maildrop.storage.index.host import Host
 from maildrop.storage.maildir import staging
 from maildrop.storage.maildir.folder import Folder
-from maildrop.storage.maildir.staging import discard, stage, tmp_path as path_of
+from maildrop.storage.maildir.names import staged_name
+from maildrop.storage.maildir.staging import discard, stage
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
@@ -32,9 +34,10 @@ def test_a_message_in_pieces_is_stored_as_one_that_is_whole(
     found = []
     for length in (1 << 20, piece):
         monkeypatch.setattr(staging, "_PIECE", length)
-        staged = stage(folder, NewMessage(Content.of(octets), head=head), host)
-        with open(path_of(folder, staged.base), "rb") as file:
-            found.append((file.read(), staged.size, b",W=" in staged.base))
+        message = NewMessage(Content.of(octets), head=head)
+        (staged,) = finished(stage(folder, [message], host))
+        written = (tmp_path / "tmp" / staged_name(staged.base).decode()).read_bytes()
+        found.append((written, staged.size, b",W=" in staged.base))
         discard(folder, [staged], host)
     folder.close()
     assert found[0] == found[1]

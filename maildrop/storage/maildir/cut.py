@@ -1,0 +1,140 @@
+"""Adding, copying and moving in a Maildir, cut where they wait for the disk.
+
+In this file:
+    MaildirCut    see ``mailbox.interfaces.Cut``
+    Paced         the same, measured
+    listed        what ``stage`` gave, as a list
+
+``staging``, ``delivery`` and ``moving`` have what is done.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from maildrop.errors import MaildropError
+from maildrop.mailbox.interfaces import Copied, NewMessage, Published, StoredMailbox
+from maildrop.mailbox.steps import MustWait, Steps
+from maildrop.storage.index.host import Host
+from maildrop.storage.maildir import delivery, moving
+from maildrop.storage.maildir.linked import Linked
+from maildrop.storage.maildir.staging import Staged, stage
+
+T = TypeVar("T")
+
+
+class MaildirCut:
+    """The calls of one mailbox.
+
+    Args:
+        mailbox: The mailbox.
+    """
+
+    __slots__ = ("_mailbox",)
+
+    def __init__(self, mailbox: Linked) -> None:
+        self._mailbox = mailbox
+
+    def stage(self, messages: Sequence[NewMessage]) -> Steps[object]:
+        """Write the octets to tmp/ and sync them."""
+        return (yield from stage(self._mailbox.folder, messages, self._mailbox.host))
+
+    def publish(self, staged: Sequence[object]) -> Steps[list[Published]]:
+        """Make the messages of several stagings visible."""
+        mailbox = self._mailbox
+        several = [listed(some) for some in staged]
+        refused: dict[int, MaildropError] = {}
+        messages: list[Staged] = []
+        keywords: list[int] = []
+        uids: Sequence[int] = ()
+        with mailbox.changing():
+            for at, some in enumerate(several):
+                try:
+                    keywords += delivery.keywords_of(mailbox, some)
+                except MaildropError as error:
+                    refused[at] = error
+                else:
+                    messages += some
+            if messages:
+                together = any(len(some) > 1 for some in several)
+                uids = yield from delivery.publish(
+                    mailbox, messages, keywords, together=together
+                )
+        given = iter(uids)
+        return [
+            refused.get(at) or [next(given) for _ in some]
+            for at, some in enumerate(several)
+        ]
+
+    def copy(self, uids: Sequence[int], target: StoredMailbox) -> Steps[Copied]:
+        """Copy messages, all or none."""
+        if isinstance(target, Linked):
+            copied = yield from moving.copy(self._mailbox, uids, target)
+            if copied is not None:
+                return copied
+        raise MustWait("to read the messages")
+
+    def move(
+        self, uids: Sequence[int], target: StoredMailbox, by: object | None
+    ) -> Steps[Copied]:
+        """Move messages."""
+        if isinstance(target, Linked):
+            moved = yield from moving.move(self._mailbox, uids, target, by)
+            if moved is not None:
+                return moved
+        raise MustWait("to read the messages")
+
+
+class Paced:
+    """The calls of one mailbox, for a thread where others wait.
+
+    Args:
+        cut: The calls.
+        host: Takes down how long they take between the waits.
+    """
+
+    __slots__ = ("_cut", "_host")
+
+    def __init__(self, cut: MaildirCut, host: Host) -> None:
+        self._cut = cut
+        self._host = host
+
+    def stage(self, messages: Sequence[NewMessage]) -> Steps[object]:
+        """Write the octets to tmp/ and sync them."""
+        return _paced(self._cut.stage(messages), self._host)
+
+    def publish(self, staged: Sequence[object]) -> Steps[list[Published]]:
+        """Make the messages of several stagings visible."""
+        return _paced(self._cut.publish(staged), self._host)
+
+    def copy(self, uids: Sequence[int], target: StoredMailbox) -> Steps[Copied]:
+        """Copy messages, all or none."""
+        return _paced(self._cut.copy(uids, target), self._host)
+
+    def move(
+        self, uids: Sequence[int], target: StoredMailbox, by: object | None
+    ) -> Steps[Copied]:
+        """Move messages."""
+        return _paced(self._cut.move(uids, target, by), self._host)
+
+
+def _paced(steps: Steps[T], host: Host) -> Steps[T]:
+    """The same steps; the first is the one with most work on files."""
+    began = host.monotonic()
+    try:
+        wait = next(steps)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    host.pace.took(began, host.monotonic())
+    try:
+        yield wait
+    except BaseException as error:
+        steps.throw(error)  # it tidies up
+        raise
+    return (yield from steps)
+
+
+def listed(staged: object) -> list[Staged]:
+    """What ``stage`` gave."""
+    found = staged if isinstance(staged, list) else []
+    return [message for message in found if isinstance(message, Staged)]
