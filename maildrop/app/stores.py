@@ -17,6 +17,7 @@ import os
 from collections.abc import Sequence
 
 from maildrop.app.privileges import Rights, make_directory
+from maildrop.app.threads import patient
 from maildrop.errors import ConfigurationError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
@@ -63,7 +64,7 @@ class Stores:
         """
         host = self._host
         if host is None:  # not before we have our own process number
-            host = self._host = Host.here()
+            host = self._host = Host.here(sleep=patient)
         kind, _, paths = account.location.partition(":")
         self._make_home(account)
         if kind == "memory":

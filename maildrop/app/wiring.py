@@ -23,6 +23,7 @@ from maildrop.app.directory import open_users
 from maildrop.app.privileges import Rights, make_directory
 from maildrop.app.schema import Configuration
 from maildrop.app.stores import Stores
+from maildrop.app.syncing import DiskWaits, KernelQueue
 from maildrop.app.threads import Pool
 from maildrop.app.watching import DiskWatcher, Inotify
 from maildrop.auth.authenticator import Authenticator
@@ -58,6 +59,8 @@ CONTROL: Final = "control"
 HASHING_THREADS: Final = 2
 #: Threads for slow calls on stores: they mostly wait for the disk.
 STORE_THREADS: Final = 8
+#: Syncs that the kernel does at once.
+SYNCS: Final = 256
 
 
 @implementer(IOpenSSLContextFactory)
@@ -97,6 +100,7 @@ class Wiring:
         sessions: Who is connected.
         counters: What has happened.
         watcher: Tells of changes on disk.
+        waits: Waits for the disk.
         hashing: Threads for passwords.
         storing: Threads for slow calls on stores.
         factory: Gives the factory of protocols for a listener.
@@ -110,6 +114,7 @@ class Wiring:
     sessions: Sessions
     counters: Counters
     watcher: DiskWatcher
+    waits: DiskWaits
     hashing: Pool
     storing: Pool
     factory: Callable[[Listener], IProtocolFactory]
@@ -123,6 +128,7 @@ class Wiring:
     def stop(self) -> None:
         """End threads and watches; waits for the threads at work."""
         self.watcher.close()
+        self.waits.close()
         self.hashing.stop()
         self.storing.stop()
 
@@ -187,7 +193,8 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     watcher = DiskWatcher(reactor, rights.as_root, inotify=Inotify())
     homes = configuration.users.home.partition("%")[0].rstrip("/")
     stores = Stores(state, homes, rights, configuration.mail.locks)
-    post = Post(stores, storing, rights.as_owner, watcher)
+    waits = DiskWaits(reactor, storing, lambda: KernelQueue(SYNCS))
+    post = Post(stores, storing, rights.as_owner, watcher, waiting=waits)
     sessions = Sessions()
     counters = Counters()
     parts = _Parts(
@@ -222,6 +229,7 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         sessions,
         counters,
         watcher,
+        waits,
         hashing,
         storing,
         parts.factory,
