@@ -13,9 +13,14 @@ import re
 from typing import Final
 
 from maildrop.durable import Content
-from maildrop.errors import AccessDenied, MaildropError, MessageTooLarge
+from maildrop.errors import (
+    AccessDenied,
+    MailboxVanished,
+    MaildropError,
+    MessageTooLarge,
+)
 from maildrop.imap import respond
-from maildrop.imap.commands.copy import target_of
+from maildrop.imap.commands.copy import target_of, to_target
 from maildrop.imap.session import Appending, Session
 from maildrop.imap.wire import append as wire, responses
 from maildrop.mailbox.interfaces import NewMessage
@@ -79,12 +84,23 @@ async def end(session: Session) -> bytes | None:
         return None
     said = appending.command.message
     message = NewMessage(appending.content, b"", said.flags, said.keywords, said.date)
-    mailbox = appending.mailbox
     try:
-        uids = await mailbox.append([message])
-        code = responses.append_uid(mailbox.table.uid_validity, uids)
+        try:
+            code = await _added(appending.mailbox, message)
+        except MailboxVanished:  # while the message came, or just before
+            code = await to_target(
+                session,
+                appending.command.mailbox,
+                lambda mailbox: _added(mailbox, message),
+            )
     finally:
         appending.content.close()
-        await mailbox.leave()
+        await appending.mailbox.leave()
     session.counts.appended += 1
     return responses.ok(appending.command.tag, b"Append completed", code)
+
+
+async def _added(mailbox: Mailbox, message: NewMessage) -> bytes:
+    """Add a message; gives its APPENDUID."""
+    uids = await mailbox.append([message])
+    return responses.append_uid(mailbox.table.uid_validity, uids)

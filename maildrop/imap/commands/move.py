@@ -1,7 +1,7 @@
 """MOVE and UID MOVE: put messages into another mailbox instead."""
 
 from maildrop.errors import AccessDenied, MessageExpunged
-from maildrop.imap.commands.copy import target_of
+from maildrop.imap.commands.copy import target_of, to_target
 from maildrop.imap.session import Session
 from maildrop.imap.wire import move as wire, responses
 
@@ -15,13 +15,13 @@ async def move(session: Session, command: wire.Move) -> bytes:
     uids = selected.named(command.messages, uid=command.uid)
     if selected.read_only:
         raise AccessDenied("MOVE out of a read-only mailbox")
-    target = await target_of(session, command.mailbox)
-    try:
-        if not uids:
-            return responses.ok(command.tag, b"No messages to move")
-        moved = await selected.mailbox.move(uids, target, selected.view)
-    finally:
-        await target.leave()
+    if not uids:
+        await (await target_of(session, command.mailbox)).leave()
+        return responses.ok(command.tag, b"No messages to move")
+    view = selected.view
+    moved = await to_target(
+        session, command.mailbox, lambda to: selected.mailbox.move(uids, to, view)
+    )
     if moved.source:
         code = responses.copy_uid(moved.uid_validity, moved.source, moved.target)
         session.write(responses.ok(responses.UNTAGGED, b"Moved", code))

@@ -152,5 +152,13 @@ def test_a_mailbox_that_vanishes_meanwhile(imap: Served, client: Client) -> None
     client.say(b"a CREATE box", b"b APPEND box {1}")
     imap.login().say(b"a DELETE box")
     (answer,) = client.say(b"x")
-    assert answer.startswith(b"b NO [UNAVAILABLE] ")
+    assert answer == b"b NO [TRYCREATE] No such mailbox"
     assert client.say(b"c NOOP") == [b"c OK Noop completed"]
+
+
+def test_a_mailbox_that_is_replaced_meanwhile(imap: Served, client: Client) -> None:
+    client.say(b"a CREATE box", b"b APPEND box {1}")
+    imap.login().say(b"a DELETE box", b"b CREATE box")
+    (answer,) = client.say(b"x")
+    assert answer.startswith(b"b OK [APPENDUID ")
+    assert len(imap.mailbox("box").table) == 1
