@@ -1,8 +1,7 @@
 """Programs of other people, run on a maildrop.
 
 In this file:
-    Programs    runs them, each with a home of its own that nobody else sees
-    PACKAGES    the Debian packages they come in
+    Programs    runs them, in a home that nobody else sees
 
 A program that is not there is an error: ``tests/interop/run`` installs all of them.
 """
@@ -13,26 +12,9 @@ import pty
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from tests.interop.server import PATIENCE
-
-#: Program -> Debian package.
-PACKAGES: Final[Mapping[str, str]] = {
-    "curl": "curl",
-    "dovecot": "dovecot-imapd",
-    "fetchmail": "fetchmail",
-    "formail": "procmail",
-    "getmail": "getmail6",
-    "mbsync": "isync",
-    "mutt": "mutt",
-    "neomutt": "neomutt",
-    "procmail": "procmail",
-    "s-nail": "s-nail",
-    "swaks": "swaks libnet-ssleay-perl",
-}
 
 
 class Programs:
@@ -126,7 +108,7 @@ class Programs:
 
     def _path(self, program: str) -> str:
         path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-        assert path, f"{program} is missing: install {PACKAGES.get(program, program)}"
+        assert path, f"{program} is missing: tests/interop/run installs it"
         return path
 
 
