@@ -381,8 +381,8 @@ class Mailbox:
             return None
         try:
             return self._gate.as_owner(job)
-        except MailboxVanished:
-            return None  # the call that is made instead meets it again
+        except (MailboxVanished, MustWait):
+            return None  # the call that is made instead meets it again, and may wait
 
     async def _both(
         self,

@@ -20,6 +20,7 @@ from maildrop.mailbox.bridge import Mail, Post
 from maildrop.mailbox.flags import SEEN, FlagChange, Operation
 from maildrop.mailbox.gate import Share
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.steps import MustWait
 from maildrop.storage.memory.mailbox import MemoryMailbox
 from maildrop.storage.memory.store import MemoryStores
 
@@ -354,3 +355,18 @@ def test_reading_waits_for_whoever_is_at_work() -> None:
     while threads.waiting:
         threads.finish()
     assert read == [[b"a\r\n"]]
+
+
+def test_a_look_that_meets_a_lock_becomes_a_call_that_may_wait() -> None:
+    inbox = now(opened().open("INBOX"))
+
+    class Locked(MemoryMailbox):
+        def uidls(self) -> list[bytes]:
+            if not waited:
+                waited.append(1)
+                raise MustWait("somebody else holds a lock")
+            return [b"1"]
+
+    waited: list[int] = []
+    inbox.stored = Locked("INBOX", 1, lambda: 0.0)
+    assert now(inbox.uidls()) == [b"1"]
