@@ -17,6 +17,7 @@ written; a line is cut at ``LINE_MAX`` characters.
 """
 
 import datetime
+import functools
 import json
 import os
 import re
@@ -49,6 +50,7 @@ _LEVELS: Final[Mapping[str, Any]] = {
 }
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _FIELD: Final = re.compile(r"[A-Za-z_]\w*")
+_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def _escaped(text: str) -> str:
@@ -80,6 +82,8 @@ class LineObserver:
         self.path = path
         self.format = format
         self.level = level
+        self._second = -1
+        self._date = ""
 
     def __call__(self, event: LogEvent) -> None:
         """Write an event, if it weighs enough."""
@@ -106,13 +110,9 @@ class LineObserver:
             self._out.close()
 
     def _line(self, event: LogEvent, level: str, source: str) -> str:
-        seconds = float(event.get("log_time") or 0.0)
-        moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-        time = (
-            moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
-        )
+        time = self._time(float(event.get("log_time") or 0.0))
         if event.get("log_failure") is None:
-            text = formatEvent(event)
+            text = _text(event)
         else:
             text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         if self.format == "json":
@@ -129,6 +129,40 @@ class LineObserver:
             )
             return json.dumps(record, ensure_ascii=True)
         return f"{time} {level} {source} {_escaped(text.rstrip(chr(10)))}".rstrip()
+
+    def _time(self, seconds: float) -> str:
+        """A moment; its date is made once a second."""
+        second, micros = divmod(round(seconds * 1_000_000), 1_000_000)
+        if second != self._second:
+            moment = datetime.datetime.fromtimestamp(second, datetime.UTC)
+            self._date = moment.strftime("%Y-%m-%dT%H:%M:%S.")
+            self._second = second
+        return f"{self._date}{micros // 1000:03}Z"
+
+
+@functools.lru_cache(maxsize=512)
+def _pieces(template: str) -> tuple[tuple[str, str], ...] | None:
+    """A format as text and the field that follows it; None if it is no simple one."""
+    pieces = []
+    for text, name, form, conversion in string.Formatter().parse(template):
+        if form or conversion or (name is not None and not _NAME.fullmatch(name)):
+            return None
+        pieces.append((text, name or ""))
+    return tuple(pieces)
+
+
+def _text(event: LogEvent) -> str:
+    """What an event says: what Twisted makes of it, at a tenth of the price."""
+    template = event.get("log_format")
+    try:
+        pieces = _pieces(template) if isinstance(template, str) else None
+        if pieces is not None:
+            return "".join(
+                [f"{text}{event[name]}" if name else text for text, name in pieces]
+            )
+    except Exception:
+        return formatEvent(event)  # which says what is wrong
+    return formatEvent(event)
 
 
 def _short(source: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
-from twisted.logger import LogEvent, Logger, LogLevel, LogPublisher
+from twisted.logger import LogEvent, Logger, LogLevel, LogPublisher, formatEvent
 
 from maildrop.app.logging import LINE_MAX, LineObserver, destination, observer
 
@@ -30,6 +30,38 @@ def written(one: LogEvent, format_: str = "text", level: str = "info") -> str:
 def test_text_has_time_level_source_and_event() -> None:
     line = written(event("login of {user}", user="ann"))
     assert line == "2026-01-02T00:04:05.678Z info imap login of ann\n"
+
+
+@pytest.mark.parametrize(
+    "format_", ["{a} and {{b}}", "{a!r}", "{a:>4}", "{c.real}", "{d()}", "", "{a}{c}"]
+)
+def test_an_event_says_what_twisted_makes_of_it(format_: str) -> None:
+    one = event(format_, a="x", c=3, d=lambda: "called")
+    assert written(one).rstrip().endswith(formatEvent(one))
+
+
+@pytest.mark.parametrize("format_", ["{a", "{missing}", "{broken}", "{0}", "{}"])
+def test_an_event_that_cannot_be_said_is_a_line_too(format_: str) -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    line = written(event(format_, broken=Broken()))
+    assert line.startswith("2026-01-02T00:04:05.678Z info imap ")
+    assert line.count("\n") == 1
+
+
+def test_times_go_on_from_second_to_second() -> None:
+    out = io.StringIO()
+    observer = LineObserver(out)
+    for seconds in (1.9996, 1.9999999, 2.0, 1.0):
+        observer({**event("x"), "log_time": seconds})
+    assert [line[17:24] for line in out.getvalue().splitlines()] == [
+        "01.999Z",
+        "02.000Z",
+        "02.000Z",
+        "01.000Z",
+    ]
 
 
 def test_json_has_the_fields_that_the_event_speaks_of() -> None:
