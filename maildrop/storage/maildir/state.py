@@ -9,9 +9,9 @@ change a directory ourselves, somebody else may have done so in the same moment.
 time is *settled* only after a scan that began a tick later than the time was first
 seen.  Until then one more scan is due.
 
-That scan is put off, so that it costs little where there is much to scan: by a tick,
-and by fifty times what the last scan took.  Nothing is put off when a time differs from
-what we know.
+That scan is put off, so that it costs little where we change much or there is much to
+scan: by some ticks, and by fifty times what the last scan took.  Nothing is put off
+when a time differs from what we know.
 
     the times are              done at refresh
     as known, settled          nothing
@@ -33,6 +33,8 @@ _SECOND: Final = 1_000_000_000
 #: Ticks of file systems that keep fractions of seconds, and of those that do not.
 _TICK: Final = 0.03
 _LONG_TICK: Final = 2.1
+#: What could hide behind a change of ours is looked for after that many seconds.
+_PAUSE: Final = 0.3
 #: Times this far back are settled, however wrong a clock may go.
 _LONG_AGO: Final = 600.0
 _PUT_OFF: Final = 50
@@ -97,7 +99,7 @@ class Known:
 
     def _pause(self, times: Times) -> float:
         fine = times[0] % _SECOND or times[1] % _SECOND
-        return max(_TICK if fine else _LONG_TICK, self._cost * _PUT_OFF)
+        return max(_PAUSE if fine else _LONG_TICK, self._cost * _PUT_OFF)
 
     def scanned(self, times: Times, began: float, ended: float) -> None:
         """A scan was made.
