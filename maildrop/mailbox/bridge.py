@@ -161,7 +161,7 @@ class Mail:
                 mailbox = Mailbox(stored, self._new_gate(), self.post.watcher, self)
                 self._open[name] = mailbox
             elif stored is not mailbox.stored:
-                stored.close()
+                await self._gate.run(stored.close)  # another was quicker
             fresh = True
         mailbox.enter()
         if fresh:

@@ -80,7 +80,8 @@ class Mailbox:
         self._listeners: list[Callable[[], None]] = []
         self._end_watch: Callable[[], None] | None = None
         self._told = stored.table.journal.end, len(stored.table)
-        self._closed = False
+        self._closed = False  # nothing more is begun
+        self._let_go = False  # and nothing that was begun before is made
 
     @property
     def name(self) -> str:
@@ -363,12 +364,18 @@ class Mailbox:
 
     async def _run(self, job: Callable[[], T], messages: int | None) -> T:
         """Run a call of the store; ``messages`` None means it always needs a thread."""
+
+        def unless_let_go() -> T:
+            if self._let_go:  # before it was our turn
+                raise self._vanished()
+            return job()
+
         self._check()
         try:
             if messages is not None and messages <= self.stored.inline:
                 with contextlib.suppress(MustWait):
-                    return await self._gate.run(job, inline=True)
-            return await self._gate.run(job)
+                    return await self._gate.run(unless_let_go, inline=True)
+            return await self._gate.run(unless_let_go)
         except MailboxVanished:
             await self._keeper.forget(self)
             raise
@@ -417,7 +424,10 @@ class Mailbox:
 
     def _check(self) -> None:
         if self._closed:
-            raise MailboxVanished(f"mailbox {self.name} was deleted or renamed")
+            raise self._vanished()
+
+    def _vanished(self) -> MailboxVanished:
+        return MailboxVanished(f"mailbox {self.name} was deleted or renamed")
 
     # -- news
 
@@ -470,6 +480,10 @@ class Mailbox:
         if self._end_watch is not None:
             self._end_watch()
             self._end_watch = None
-        await self._gate.run(self.stored.close)
+        await self._gate.run(self._close_stored)
         for changed in tuple(self._listeners):
             changed()
+
+    def _close_stored(self) -> None:
+        self._let_go = True
+        self.stored.close()
