@@ -309,7 +309,7 @@ class ServerConnection(Protocol, Generic[Event]):
     def _take_more(self) -> None:
         """All that was sent ahead is done: the peer may send again."""
         self._ahead = 0
-        if self._paused and not self._lost:
+        if self._paused and not self._closing:
             self._paused = False
             self.transport.resumeProducing()
 

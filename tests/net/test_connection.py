@@ -165,6 +165,17 @@ def test_a_peer_far_ahead_is_read_from_only_when_all_it_sent_is_done() -> None:
     assert transport.producerState == "producing"
 
 
+def test_a_peer_far_ahead_that_said_goodbye_is_read_from_no_more() -> None:
+    talker, transport, _ = connected(Limits(ahead=100))
+    talker.dataReceived(b"wait a\r\nquit\r\n" + b"echo c\r\n" * 13)
+    talker.dataReceived(b"echo d\r\n" * 13)
+    talker.waits.pop().callback(None)
+    talker.waits.pop().callback(None)
+    assert transport.value().endswith(b"a\r\nbye\r\n")
+    assert transport.disconnecting
+    assert transport.producerState == "paused"
+
+
 def test_commands_sent_ahead_are_done_in_turns() -> None:
     talker, transport, clock = connected()
     talker.dataReceived(b"long 0.001\r\n" * 100)
