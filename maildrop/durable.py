@@ -2,13 +2,19 @@
 
 In this file:
     open_to_read    a file of somebody else's making, for reading
-    Disk            the calls; tests put one in its place that stops, fails or forgets
+    Disk            what is made of them; every change of the disk goes through it
     Sync            a wait for the disk, to be made where others are not kept waiting
     Content         a message on its way in: in memory while small, else in a nameless
                     file
 
 Only this file calls fsync, rename, link and opens with O_EXCL.  A function elsewhere
 that changes disk lists its steps as a table of states in its module docstring.
+
+Below everything stands ``system.System``, one method a system call.  Tests put one in
+the place of ``os`` that stops the world after any call, forgets what was not synced,
+fails with any errno, or writes less than it was given (``tests/crash``).  One call goes
+past it: where the kernel waits for the disk (``app/syncing``), ``fsync`` is asked for
+with io_submit(2); its ``Queue`` is replaced in the same way.
 
 Errors: ``OSError`` of the calls is turned into ``NoSpace`` (ENOSPC, EDQUOT),
 ``AccessDenied`` (EACCES, EPERM, EROFS) or ``StorageFailure`` by ``translate``;
@@ -28,8 +34,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from maildrop.errors import AccessDenied, MaildropError, NoSpace, StorageFailure
-
-Path = str | bytes
+from maildrop.system import Octets, Path, System
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -81,14 +86,35 @@ def _regular(fd: int, path: Path) -> int:
     raise OSError(errno.EINVAL, "no regular file", path)
 
 
-def _write_all(fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
+#: For directories, opened to be synced or emptied.
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+#: Directories in directories that ``remove_tree`` goes down.
+_DEPTH_MAX: Final = 32
+
+
+def _write_all(system: System, fd: int, octets: Octets) -> None:
     rest = memoryview(octets)
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        rest = rest[_some(system.write(fd, rest)) :]
+
+
+def _some(done: int) -> int:
+    if done == 0:  # or we would go on for ever
+        raise OSError(errno.EIO, "nothing was written")
+    return done
 
 
 class Disk:
-    """The system calls, one method each, so that tests can stop the world between."""
+    """Changes of the disk.
+
+    Args:
+        system: The system calls.
+    """
+
+    _system: System = os
+
+    def __init__(self, system: System = os) -> None:
+        self._system = system
 
     def create(self, path: Path, mode: int = 0o600, dir_fd: int | None = None) -> int:
         """Open a file for writing that must not exist yet.
@@ -97,46 +123,47 @@ class Disk:
             FileExistsError: It does.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.open(path, flags, mode, dir_fd=dir_fd)
+        return self._system.open(path, flags, mode, dir_fd=dir_fd)
 
     def append_to(
         self, path: Path, mode: int = 0o600, dir_fd: int | None = None
     ) -> int:
         """Open a file for reading and appending, made if it does not exist."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _ALWAYS
-        return _regular(os.open(path, flags, mode, dir_fd=dir_fd), path)
+        return _regular(self._system.open(path, flags, mode, dir_fd=dir_fd), path)
 
     def update(self, path: Path, dir_fd: int | None = None) -> int:
         """Open an existing file for reading and writing."""
-        return _regular(os.open(path, os.O_RDWR | _ALWAYS, dir_fd=dir_fd), path)
+        fd = self._system.open(path, os.O_RDWR | _ALWAYS, dir_fd=dir_fd)
+        return _regular(fd, path)
 
-    def write(self, fd: int, octets: bytes | memoryview | mmap.mmap) -> None:
+    def write(self, fd: int, octets: Octets) -> None:
         """Write all of ``octets``, however many calls it takes."""
-        _write_all(fd, octets)
+        _write_all(self._system, fd, octets)
 
     def write_at(self, fd: int, octets: bytes | memoryview, offset: int) -> None:
         """Write all of ``octets`` at ``offset``."""
         rest = memoryview(octets)
         while rest:
-            done = os.pwrite(fd, rest, offset)
+            done = _some(self._system.pwrite(fd, rest, offset))
             rest, offset = rest[done:], offset + done
 
     def truncate(self, fd: int, size: int) -> None:
         """Cut the file, or lengthen it with zeros."""
-        os.ftruncate(fd, size)
+        self._system.ftruncate(fd, size)
 
     def synchronize(self, fd: int) -> None:
         """Wait until the file's content is on disk (fdatasync)."""
-        os.fdatasync(fd)
+        self._system.fdatasync(fd)
 
     def synchronize_directory(self, path: Path | int) -> None:
         """Wait until the names in a directory, given by path or descriptor, are too."""
         if isinstance(path, int):
-            os.fsync(path)
+            self._system.fsync(path)
             return
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
+            self._system.fsync(fd)
         finally:
             os.close(fd)
 
@@ -148,7 +175,7 @@ class Disk:
         target_fd: int | None = None,
     ) -> None:
         """Give a file another name; one that had it is replaced."""
-        os.rename(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
+        self._system.rename(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
 
     def link(
         self,
@@ -162,7 +189,7 @@ class Disk:
         Raises:
             FileExistsError: The name is taken.
         """
-        os.link(
+        self._system.link(
             source,
             target,
             src_dir_fd=source_fd,
@@ -172,7 +199,7 @@ class Disk:
 
     def unlink(self, path: Path, dir_fd: int | None = None) -> None:
         """Remove a name."""
-        os.unlink(path, dir_fd=dir_fd)
+        self._system.unlink(path, dir_fd=dir_fd)
 
     def make_directory(self, path: Path, mode: int = 0o700) -> None:
         """Make one directory.
@@ -180,15 +207,66 @@ class Disk:
         Raises:
             FileExistsError: It is there.
         """
-        os.mkdir(path, mode)
+        self._system.mkdir(path, mode)
+
+    def make_directories(self, path: str, mode: int = 0o700) -> None:
+        """Make a directory and those above it, as far as missing, and sync the names.
+
+        Args:
+            path: The directory.
+            mode: Its mode; those above it get 0777; the umask takes its part.
+
+        Raises:
+            FileExistsError: Something else has one of the names.
+        """
+        if os.path.isdir(path):
+            return
+        above = os.path.dirname(path.rstrip("/")) or "."
+        self.make_directories(above, 0o777)
+        try:
+            self.make_directory(path, mode)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+        self.synchronize_directory(above)
+
+    def remove_tree(self, path: Path) -> None:
+        """Remove a directory with all that is in it, as far as possible.
+
+        Symbolic links in it are removed, not followed.
+        """
+        self._remove_tree(path, None, _DEPTH_MAX)
+
+    def _remove_tree(self, path: Path, dir_fd: int | None, depth: int) -> None:
+        try:
+            fd = os.open(path, _DIRECTORY, dir_fd=dir_fd)
+        except OSError:
+            return
+        try:
+            with os.scandir(fd) as found:
+                entries = [
+                    (entry.name, entry.is_dir(follow_symlinks=False)) for entry in found
+                ]
+            for name, is_directory in entries:
+                if not is_directory:
+                    with contextlib.suppress(OSError):
+                        self._system.unlink(name, dir_fd=fd)
+                elif depth:
+                    self._remove_tree(name, fd, depth - 1)
+        except OSError:
+            return
+        finally:
+            os.close(fd)
+        with contextlib.suppress(OSError):
+            self._system.rmdir(path, dir_fd=dir_fd)
 
     def remove_directory(self, path: Path) -> None:
         """Remove an empty directory."""
-        os.rmdir(path)
+        self._system.rmdir(path)
 
     def set_times(self, path: Path | int, seconds: float) -> None:
         """Set access and modification time, in seconds since 1970 UTC."""
-        os.utime(path, (seconds, seconds))
+        self._system.utime(path, (seconds, seconds))
 
     def replace_file(
         self,
@@ -215,8 +293,8 @@ class Disk:
         try:
             try:
                 if owner is not None:
-                    os.fchown(fd, *owner)
-                    os.fchmod(fd, mode)
+                    self._system.fchown(fd, *owner)
+                    self._system.fchmod(fd, mode)
                 self.write(fd, octets)
                 self.synchronize(fd)
             finally:
@@ -275,12 +353,16 @@ class Content:
     Args:
         directory: Where the nameless file is made.
         memory: Octets kept in memory.
+        system: The system calls.
     """
 
-    __slots__ = ("_chunks", "_directory", "_file", "_map", "_memory", "size")
+    __slots__ = ("_chunks", "_directory", "_file", "_map", "_memory", "_system", "size")
 
-    def __init__(self, directory: str, memory: int = 1 << 18) -> None:
+    def __init__(
+        self, directory: str, memory: int = 1 << 18, system: System = os
+    ) -> None:
         self._directory = directory
+        self._system = system
         self._memory = memory
         self._chunks: list[bytes] = []
         self._file: int | None = None
@@ -308,19 +390,19 @@ class Content:
                 self._move_to_file()
             return
         with translated("write a temporary file"):
-            _write_all(self._file, octets)
+            _write_all(self._system, self._file, octets)
 
     def _move_to_file(self) -> None:
         doing = f"make a temporary file in {self._directory}"
         with translated(doing):
             try:
-                self._file = os.open(
+                self._file = self._system.open(
                     self._directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600
                 )
             except FileNotFoundError as error:
                 raise translate(error, doing) from error
             for chunk in self._chunks:
-                _write_all(self._file, chunk)
+                _write_all(self._system, self._file, chunk)
         self._chunks.clear()
 
     def octets(self) -> bytes | mmap.mmap:

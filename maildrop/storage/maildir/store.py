@@ -34,7 +34,6 @@ link is no mailbox.
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -95,15 +94,14 @@ class MaildirStore:
         self._special = NameList(f"{path}/maildrop.special-use", host)
         self._journal = f"{path}/{_RENAMING}"
         with translated(f"make {path}"):
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            host.disk.make_directories(path)
             self._complete(path)
 
     def _complete(self, path: str) -> None:
         for part in _PARTS:
             directory = f"{path}/{part}"
             if not os.path.isdir(directory):
-                with contextlib.suppress(FileExistsError):
-                    self._host.disk.make_directory(directory)
+                self._host.disk.make_directories(directory)
 
     # -- names and paths
 
@@ -137,7 +135,7 @@ class MaildirStore:
                 age = self._host.clock() - entry.stat(follow_symlinks=False).st_mtime
                 leftover = age > _FORGOTTEN
         if leftover:
-            shutil.rmtree(entry.path, ignore_errors=True)
+            self._host.disk.remove_tree(entry.path)
 
     def entries(self) -> list[MailboxEntry]:
         """Every mailbox and every level above one, sorted."""
@@ -219,7 +217,7 @@ class MaildirStore:
         try:
             disk.rename(beside, self._path(directory))
         except OSError:
-            shutil.rmtree(beside, ignore_errors=True)
+            disk.remove_tree(beside)
             raise
         disk.synchronize_directory(self._root)
 
@@ -244,7 +242,7 @@ class MaildirStore:
                     self._host.disk.rename(self._path(directory), beside)
                 self._host.disk.synchronize_directory(self._root)
         self._special.remove(name)
-        shutil.rmtree(beside, ignore_errors=True)
+        self._host.disk.remove_tree(beside)
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename with all children; INBOX moves its messages."""

@@ -24,7 +24,6 @@ Symbolic links are not followed: not as a mailbox, nor as a directory of mailbox
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -206,7 +205,7 @@ class MboxStore:
                 raise MailboxNotSelectable(f"{name!r} holds no messages")
         control = self._control_of(name)
         with translated(f"make {control}"):
-            _make_directories(control)
+            self._make_directories(control)
         ledger = Ledger(control, self._host, self._next_uid_validity)
         return MboxMailbox(
             name,
@@ -235,7 +234,7 @@ class MboxStore:
         disk = self._host.disk
         with translated(f"make {path}"):
             self._make_levels(name)
-            shutil.rmtree(self._control_of(name), ignore_errors=True)
+            disk.remove_tree(self._control_of(name))
             try:
                 os.close(disk.create(path))
             except FileExistsError:
@@ -245,7 +244,7 @@ class MboxStore:
             self._special.add(name, use)
 
     def _make_levels(self, name: str) -> None:
-        _make_directories(self._folders)
+        self._make_directories(self._folders)
         path = self._folders
         for level in self._levels(name)[:-1]:
             path = os.path.join(path, level)
@@ -275,7 +274,7 @@ class MboxStore:
             else:
                 control = self._control_of(name)
                 with self._still(control):
-                    shutil.rmtree(control, ignore_errors=True)
+                    disk.remove_tree(control)
                     disk.unlink(path)
             disk.synchronize_directory(os.path.dirname(path))
         self._special.remove(name)
@@ -296,10 +295,10 @@ class MboxStore:
         with translated(f"rename {old}"):
             self._make_levels(new_name)
             control, target = self._control_of(name), self._control_of(new_name)
-            shutil.rmtree(target, ignore_errors=True)
+            disk.remove_tree(target)
             with self._still(control):
                 if os.path.isdir(control):
-                    _make_directories(os.path.dirname(target))
+                    self._make_directories(os.path.dirname(target))
                     disk.rename(control, target)
                 disk.rename(old, new)
             for path in {os.path.dirname(old), os.path.dirname(new)}:
@@ -334,7 +333,7 @@ class MboxStore:
     def subscribe(self, name: str) -> None:
         """Add to the subscriptions."""
         with translated(f"make {self._folders}"):
-            _make_directories(self._folders)
+            self._make_directories(self._folders)
         self._subscribed.add(name)
 
     def unsubscribe(self, name: str) -> None:
@@ -351,12 +350,11 @@ class MboxStore:
             self._special.add(name, use)
             self.subscribe(name)
 
+    def _make_directories(self, path: str) -> None:
+        try:
+            self._host.disk.make_directories(path)
+        except FileExistsError:
+            raise StorageFailure(f"{path} is no directory") from None
+
     def close(self) -> None:
         """Nothing is open."""
-
-
-def _make_directories(path: str) -> None:
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-    except FileExistsError:
-        raise StorageFailure(f"{path} is no directory") from None
