@@ -27,6 +27,7 @@ LAYERS = {
     "maildrop.mailbox": 4,
     "maildrop.auth": 5,
     "maildrop.storage": 5,
+    "maildrop.migration": 6,
     "maildrop.delivery": 7,
     "maildrop.imap": 8,
     "maildrop.pop3": 8,

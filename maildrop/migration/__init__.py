@@ -1,0 +1,1 @@
+"""Mail on its way between servers and files: read, compared, carried over."""
