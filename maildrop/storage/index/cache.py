@@ -102,6 +102,10 @@ class Cache:
         self._id = wanted
         return self._window
 
+    def is_there(self) -> bool:
+        """Whether the file that the ledger points into can be read."""
+        return self._readable() is not None
+
     def _open(self) -> int:
         if self._ledger.read_only:
             return open_to_read(self._path)

@@ -4,6 +4,7 @@ In this file:
     take_over    bring a table, and the views on it, up to another one
 """
 
+from maildrop.errors import MailboxVanished
 from maildrop.storage.index.names import Names
 from maildrop.storage.index.table import IndexTable
 
@@ -14,6 +15,9 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
     Args:
         table: Seen by sessions; stays the same object.
         newer: A later state of the same mailbox, read from disk; used up.
+
+    Raises:
+        MailboxVanished: Messages that the sessions know are in another order.
     """
     mod_seq = newer.highest_mod_seq
     kept = set(newer.uids)
@@ -21,6 +25,8 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
     if gone:
         table.remove_rows(gone, mod_seq, None)
     old = len(table)
+    if table.uids != newer.uids[:old]:
+        raise MailboxVanished("the mailbox was put in order")
     changed = [
         table.uids[row]
         for row in range(old)

@@ -208,7 +208,11 @@ class Ledger:
         if opened.table.uid_validity != self.table.uid_validity:
             opened.close()
             raise MailboxVanished("the mailbox was numbered anew")
-        self._take(opened)
+        try:
+            self._take(opened)
+        except MailboxVanished:
+            opened.close()
+            raise
         return True
 
     def _take(self, opened: Opened) -> None:
@@ -334,22 +338,34 @@ class Ledger:
         """Fold the log into a new snapshot."""
         with self.locked():
             self.table.prune_expunged()
-            position = Position(self._header.generation, self._offset)
-            written = write_snapshot(self.table, position)
-            with translated(f"write {self._files.snapshot}"):
-                self._files.replace_snapshot(written.pieces)
-                fd, header = self._files.replace_log(
-                    position.generation + 1, position, self.table.uid_validity
-                )
-            self._switch(fd, header, HEADER_SIZE)
-            snapshot = self._files.open_snapshot()
-            if snapshot is not None:
-                self.table.names.rest_on(
-                    Window(snapshot),
-                    written.names_at,
-                    written.names_length,
-                    written.name_offsets,
-                )
+            self._fold(Position(self._header.generation, self._offset))
+
+    def rewrite(self) -> None:
+        """Write a table that was changed past the log, as a new snapshot.
+
+        Nobody has read a log up to where this one begins, so every other process finds
+        that it has to read all of it.  A crash between steps 2 and 4 makes the numbers
+        jump.
+        """
+        with self.locked():
+            self._fold(Position(self._header.generation + 1, HEADER_SIZE))
+
+    def _fold(self, position: Position) -> None:
+        written = write_snapshot(self.table, position)
+        with translated(f"write {self._files.snapshot}"):
+            self._files.replace_snapshot(written.pieces)
+            fd, header = self._files.replace_log(
+                position.generation + 1, position, self.table.uid_validity
+            )
+        self._switch(fd, header, HEADER_SIZE)
+        snapshot = self._files.open_snapshot()
+        if snapshot is not None:
+            self.table.names.rest_on(
+                Window(snapshot),
+                written.names_at,
+                written.names_length,
+                written.name_offsets,
+            )
 
     def close(self) -> None:
         """Fold a log that is worth it, and let go."""

@@ -47,6 +47,33 @@ def test_who_takes_the_lock_has_read_everything(open_ledger: OpenLedger) -> None
     assert state(one) == state(other)
 
 
+def test_a_table_changed_past_the_log_is_read_whole_by_others(
+    open_ledger: OpenLedger,
+) -> None:
+    one, other = open_ledger(), open_ledger()
+    add(one, b"a", b"b")
+    other.refresh()
+    with one.locked():
+        one.table.dates[1] = 7
+        one.rewrite()
+    add(one, b"c")
+    assert other.refresh()
+    assert state(other) == state(one) == state(open_ledger())
+
+
+def test_sessions_do_not_outlive_messages_put_in_another_order(
+    open_ledger: OpenLedger,
+) -> None:
+    one, other = open_ledger(), open_ledger()
+    add(one, b"a", b"b", b"c")
+    other.refresh()
+    other.table.uids[:] = other.table.uids[::-1]
+    with one.locked():
+        one.rewrite()
+    with pytest.raises(MailboxVanished):
+        other.refresh()
+
+
 def test_keywords_of_two_processes_get_different_bits(open_ledger: OpenLedger) -> None:
     one, other = open_ledger(), open_ledger()
     add(one, b"a", b"b")
