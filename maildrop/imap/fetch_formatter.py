@@ -89,6 +89,8 @@ class Formatter:
         sections: Sections that are cut out of the message.
         sets_seen: Some item sets ``\Seen``.
         whole: The only section is the whole message, and it is not set ``\Seen``.
+        plain: For UID and the whole message and nothing else, what stands before its
+            octets; to be formatted with number, UID and length.  Else empty.
         shows_flags: FLAGS is among the items.
     """
 
@@ -125,6 +127,9 @@ class Formatter:
         self.whole = not (keys or self.sets_seen) and [
             (section.path, section.kind, section.partial) for section in self.sections
         ] == [((), b"", None)]
+        self.plain = b""
+        if self.whole and len(items) == 2 and items[0] == fetch.UID:
+            self.plain = b"* %d FETCH (UID %d " + self.sections[0].name + b" {%d}\r\n"
 
     def _piece(
         self, item: FetchItem, key: bytes | None

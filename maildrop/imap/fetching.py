@@ -2,6 +2,7 @@ r"""The way of messages to the client, chunk by chunk.
 
 In this file:
     send      writes the FETCH responses of many messages
+    response  that of a message that is sent whole
     cut       the octets of a section
     joined    places in a view as ranges
 
@@ -81,16 +82,24 @@ async def _send_one(
     row = place if view.current else table.row(uid)
     if octets is None or row is None:
         return 1
-    chunk = Chunk(
-        table,
-        range(row, row + 1),
-        (place + 1,),
-        (uid,),
-        view.first_recent,
-        sections=[[octets]],
-    )
-    session.write_pieces(formatter.write(chunk))
+    session.write_pieces(response(selected, formatter, place, row, octets))
     return 0
+
+
+def response(
+    selected: Selected, formatter: Formatter, place: int, row: int, octets: bytes
+) -> list[bytes]:
+    """The FETCH response of a message that is sent whole, in pieces."""
+    view = selected.view
+    uids = (view.uids[place],)
+    if formatter.plain:
+        head = formatter.plain % (place + 1, uids[0], len(octets))
+        return [head, octets, b")\r\n"]
+    rows = range(row, row + 1)
+    numbers = (place + 1,)
+    return formatter.write(
+        Chunk(view.table, rows, numbers, uids, view.first_recent, {}, [[octets]])
+    )
 
 
 def cut(octets: bytes, item: Section) -> bytes | None:

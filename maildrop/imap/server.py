@@ -50,6 +50,9 @@ from maildrop.net.connection import Limits, ServerConnection
 
 #: Seconds after which a long answer lets others have their turn.
 TURN: Final = 0.01
+#: Seconds for which one look at what other programs did is enough for commands that are
+#: answered at once.
+LOOK: Final = 0.02
 
 
 class IMAPConnection(ServerConnection[Event]):
@@ -70,6 +73,7 @@ class IMAPConnection(ServerConnection[Event]):
         super().__init__(clock, limits or Limits())
         self.site = site
         self._began = 0.0
+        self._look_at = 0.0
         self._held = 0  # octets written since the client was last waited for
         self._login_timer: IDelayedCall | None = None
         self._telling = False
@@ -103,9 +107,11 @@ class IMAPConnection(ServerConnection[Event]):
             error = append.piece(self.session, event.octets)
             return None if error is None else self._append_failed(error)
         rule = COMMANDS.get(type(event))
-        if rule is not None:
-            return self._command(event, rule)  # type: ignore[arg-type]
-        return self._other(event)
+        if rule is None:
+            return self._other(event)
+        if rule.at_once is not None and self._at_once(event, rule):  # type: ignore[arg-type]
+            return None
+        return self._command(event, rule)  # type: ignore[arg-type]
 
     def _other(self, event: Event) -> Coroutine[Any, Any, None] | None:
         """What is no command."""
@@ -157,6 +163,31 @@ class IMAPConnection(ServerConnection[Event]):
             self.changed()
 
     # -- commands
+
+    def _at_once(self, command: Command, rule: Rule) -> bool:
+        """Answer a command that waits for nothing and nobody; whether it was one."""
+        session = self.session
+        if (
+            rule.at_once is None
+            or session.state not in rule.states
+            or self._held > self.limits.behind
+            or self.clock.seconds() - self._began >= TURN
+        ):
+            return False
+        look = self._began >= self._look_at and not session.reader.pending
+        try:
+            pieces = rule.at_once(session, command, look)
+        except MaildropError:
+            return False  # it is met again
+        if pieces is None:
+            return False
+        if look:
+            self._look_at = self._began + LOOK
+        session.tag = command.tag
+        session.counts.commands += 1
+        self.write_pieces(pieces)
+        session.succeeded()
+        return True
 
     async def _command(self, command: Command, rule: Rule) -> None:
         session = self.session

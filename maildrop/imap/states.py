@@ -20,6 +20,7 @@ from maildrop.imap.wire.fetch import Fetch
 from maildrop.imap.wire.search import Search
 from maildrop.imap.wire.store import Store
 
+_WITH_NUMBERS: Final = (Fetch, Store, Search)
 #: The tagged answer; None when it comes later, or was sent already.
 Answer = Coroutine[Any, Any, bytes | None]
 
@@ -53,11 +54,15 @@ class Rule:
         run: Does it.
         states: Where it is possible.
         news: What is told after it.
+        at_once: Gives the whole answer, in pieces, when nothing has to be waited for
+            and there is no news; else None, or an error, and nothing was done.  Takes
+            the session, the command, and whether to look for news of other programs.
     """
 
     run: Callable[[Session, Any], Answer]
     states: frozenset[State]
     news: News = News.AWAITED
+    at_once: Callable[[Session, Any, bool], list[bytes] | None] | None = None
 
 
 def may_expunge(command: Command) -> bool:
@@ -66,4 +71,4 @@ def may_expunge(command: Command) -> bool:
     Not with one to FETCH, STORE and SEARCH, whose client may have sent further commands
     with sequence numbers; UID FETCH and its like are other commands.
     """
-    return not isinstance(command, Fetch | Store | Search) or command.uid
+    return not isinstance(command, _WITH_NUMBERS) or command.uid

@@ -1,6 +1,7 @@
 """News of the selected mailbox: what a client is told without asking.
 
 In this file:
+    quiet          whether there is none
     tell           EXPUNGE, EXISTS, RECENT and FETCH for what happened
     tell_flags     FLAGS and PERMANENTFLAGS, when there are new keywords
     flag_names     the flags of a mailbox
@@ -24,6 +25,21 @@ from maildrop.message.flags import SYSTEM_FLAGS
 
 _SYSTEM: Final = tuple(name.encode("ascii") for name in SYSTEM_FLAGS)
 _ITEMS: Final = (fetch.UID, fetch.FLAGS)
+
+
+def quiet(selected: Selected, *, look: bool) -> bool:
+    """Whether ``tell`` would have nothing to wait for and nothing to tell.
+
+    Args:
+        selected: The mailbox.
+        look: Ask too what other programs did.
+    """
+    mailbox = selected.mailbox
+    return (
+        (mailbox.unchanged if look else mailbox.still)
+        and not selected.view.has_news
+        and len(mailbox.table.keyword_names) == selected.keywords_told
+    )
 
 
 async def tell(session: Session, *, expunges: bool, refresh: bool) -> None:

@@ -40,6 +40,11 @@ class ReadingAhead:
         self._last = 0
         self._count = 1
 
+    @property
+    def holds(self) -> bool:
+        """Whether something was read ahead."""
+        return bool(self._held)
+
     async def read(self, uid: int) -> bytes | None:
         """A whole message; None when it is gone."""
         octets = self._held.pop(uid, None)
@@ -51,6 +56,13 @@ class ReadingAhead:
             }
             octets = self._held.pop(uid, None)
         self._last = uid
+        return octets
+
+    def take(self, uid: int) -> bytes | None:
+        """A message that was read ahead; None when it was not."""
+        octets = self._held.pop(uid, None)
+        if octets is not None:
+            self._last = uid
         return octets
 
     def _foreseen(self, uid: int) -> Sequence[int]:

@@ -223,6 +223,10 @@ class Session:
         self._unsent += len(octets)
         self.connection.write(octets)
 
+    def read_at_once(self, uid: int) -> bytes | None:
+        """A whole message, if it was read ahead."""
+        return None if self._reading is None else self._reading.take(uid)
+
     async def read(self, uid: int) -> bytes:
         """A whole message.
 
@@ -234,9 +238,14 @@ class Session:
             raise MessageExpunged(f"message with UID {uid} is gone")
         return octets
 
+    @property
+    def behind(self) -> bool:
+        """Whether so much is unsent that the peer's speed has to be looked at."""
+        return self._unsent > self.settings.unsent
+
     async def drained(self) -> None:
         """After a large reply: wait while much is unsent and the peer is slow."""
-        if self._unsent > self.settings.unsent:
+        if self.behind:
             self._unsent = 0
             await self.connection.drained()
 

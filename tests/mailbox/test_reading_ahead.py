@@ -127,3 +127,16 @@ def test_in_any_order_each_message_is_what_it_is(uids: list[int]) -> None:
     reading = ReadingAhead(Reads().mailbox)
     for uid in uids:
         assert now(reading.read(uid)) == (octets(uid) if uid < 41 else None)
+
+
+def test_what_was_read_ahead_can_be_taken_without_waiting(reads: Reads) -> None:
+    reading = ReadingAhead(reads.mailbox)
+    for uid in (1, 2):
+        now(reading.read(uid))
+    assert reading.holds
+    assert [reading.take(uid) for uid in (3, 3, 9)] == [octets(3), None, None]
+    for uid in (4, 5):
+        assert reading.take(uid) == octets(uid)
+    assert not reading.holds
+    now(reading.read(6))
+    assert reads.calls[-1] == list(range(6, 22))  # going on in turn

@@ -12,7 +12,7 @@ from maildrop.imap.commands.create import create
 from maildrop.imap.commands.delete import delete
 from maildrop.imap.commands.enable import enable
 from maildrop.imap.commands.expunge import expunge
-from maildrop.imap.commands.fetch import fetch
+from maildrop.imap.commands.fetch import fetch, fetch_at_once
 from maildrop.imap.commands.id_ import id_
 from maildrop.imap.commands.idle import idle
 from maildrop.imap.commands.list_ import list_
@@ -100,7 +100,7 @@ COMMANDS: Final[dict[type, Rule]] = {
     wire_close.Close: Rule(close, SELECTED),
     wire_copy.Copy: Rule(copy, SELECTED),
     wire_expunge.Expunge: Rule(expunge, SELECTED, News.KNOWN),
-    wire_fetch.Fetch: Rule(fetch, SELECTED),
+    wire_fetch.Fetch: Rule(fetch, SELECTED, at_once=fetch_at_once),
     wire_move.Move: Rule(move, SELECTED),
     wire_search.Search: Rule(search, SELECTED),
     wire_store.Store: Rule(store, SELECTED),

@@ -145,6 +145,8 @@ class CommandReader:
 
     def next_event(self) -> Event | None:
         """The next thing the client said, None until more octets come."""
+        if not self._buffer and self._state is CommandReader._command:
+            return None
         while (told := self._state(self)) is _AGAIN:
             pass
         return told
