@@ -203,7 +203,7 @@ class ServerConnection(Protocol, Generic[Event]):
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since the peer last sent anything."""
+        """Seconds since the peer sent anything, read on or had to wait for us."""
         return self.clock.seconds() - self._heard
 
     # -- Twisted's side
@@ -274,6 +274,7 @@ class ServerConnection(Protocol, Generic[Event]):
     def resumeProducing(self) -> None:
         """The transport has room again."""
         self._full = False
+        self._heard = self.clock.seconds()
         if self._drained is not None:
             waiting, self._drained = self._drained, None
             waiting.callback(None)
@@ -352,6 +353,7 @@ class ServerConnection(Protocol, Generic[Event]):
 
     def _ended(self, _: None) -> None:
         self._running = None
+        self._heard = self.clock.seconds()
         if self._lost:
             self._let_go()
             return
@@ -378,10 +380,13 @@ class ServerConnection(Protocol, Generic[Event]):
 
     def _check_idle(self) -> None:
         rest = self._heard + self._silence - self.clock.seconds()
-        if rest > 0 or self._busy:
+        if rest > 0 or (self._busy and self._drained is None):
             self._timer = self.clock.callLater(max(rest, 1.0), self._check_idle)
             return
         self._timer = None
+        if self._drained is not None:  # it would not read what we have to say either
+            self._cut()
+            return
         self.timed_out()
         self.close()
 

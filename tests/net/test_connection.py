@@ -425,6 +425,38 @@ def test_a_running_command_is_not_idle() -> None:
     assert not transport.disconnecting
 
 
+def test_a_peer_that_had_to_wait_has_its_whole_time_again() -> None:
+    talker, transport, clock = connected(Limits(idle=100))
+    talker.dataReceived(b"wait a\r\n")
+    clock.advance(150)
+    talker.waits.pop().callback(None)
+    talker.waits.pop().callback(None)
+    clock.advance(99)
+    assert not transport.disconnecting
+    clock.advance(1)
+    assert transport.disconnecting
+
+
+def test_a_peer_that_reads_nothing_of_a_long_answer_is_cut_off() -> None:
+    talker, transport, clock = connected(Limits(idle=100))
+    talker.pauseProducing()
+    talker.dataReceived(b"big 3\r\n")
+    clock.advance(99)
+    assert not transport.aborted
+    clock.advance(1)
+    assert transport.aborted
+
+
+def test_a_peer_that_reads_slowly_is_waited_for() -> None:
+    talker, transport, clock = connected(Limits(idle=100))
+    for _ in range(3):
+        talker.pauseProducing()
+        talker.dataReceived(b"big 3\r\n")
+        clock.advance(60)
+        talker.resumeProducing()
+    assert not transport.aborted
+
+
 def test_idle_seconds_count_from_the_last_octet() -> None:
     talker, _, clock = connected()
     clock.advance(5)
