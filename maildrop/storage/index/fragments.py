@@ -3,6 +3,7 @@
 In this file:
     Fragments    answers FETCH's questions that need no whole message
     cacheable    what is kept of a new message
+    digest       what tells whether a message is still the same
     KEYS         what every cache file keeps of a message
 
 Where a piece comes from:
@@ -17,6 +18,7 @@ Messages that the cache lacks are read, taken apart and added to it.
 """
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -37,8 +39,11 @@ from maildrop.storage.index.cache import Cache
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.remembered import Remembered
+from maildrop.storage.index.text_file import TextFile
 
-KEYS: Final = (ENVELOPE, BODY, BODYSTRUCTURE, HEADER_POPULAR)
+#: The key of ``digest``; no client asks for it.
+DIGEST: Final = b"DIGEST"
+KEYS: Final = (ENVELOPE, BODY, BODYSTRUCTURE, HEADER_POPULAR, DIGEST)
 _FIELDS: Final = b"HEADER.FIELDS ("
 #: Messages read into memory at once.
 _CHUNK: Final = 64
@@ -60,6 +65,9 @@ class Fragments:
         host: Disk and random numbers.
         read: Gives whole messages by UID; None for one that is gone.
         remembered: Memory shared by all mailboxes.
+
+    Attributes:
+        text: What SEARCH looks through, which lies beside the cache.
     """
 
     _log = Logger()
@@ -76,6 +84,7 @@ class Fragments:
         self._read = read
         self._remembered = remembered
         self.cache = Cache(directory, ledger, host, KEYS)
+        self.text = TextFile(directory, ledger, host)
 
     def pieces(self, key: bytes, uids: Sequence[int]) -> list[bytes | None]:
         """One piece of each message (UIDs ascending); None for one that is gone."""
@@ -227,6 +236,7 @@ class Fragments:
         """Let go."""
         self._remembered.forget(self)
         self.cache.close()
+        self.text.close()
 
 
 def cacheable(octets: Octets) -> dict[bytes, bytes]:
@@ -234,7 +244,14 @@ def cacheable(octets: Octets) -> dict[bytes, bytes]:
     prepared = prepare(octets)
     # A header that is over the limits has no popular lines: say so, or it would be
     # looked for each time.
-    return {key: piece or _NOTHING for key, piece in prepared.items()}
+    kept = {key: piece or _NOTHING for key, piece in prepared.items()}
+    kept[DIGEST] = digest(octets)
+    return kept
+
+
+def digest(octets: Octets) -> bytes:
+    """16 octets that follow from all octets of a message."""
+    return hashlib.sha256(octets).digest()[:16]
 
 
 def _completed(

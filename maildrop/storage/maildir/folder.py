@@ -26,8 +26,8 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 MESSAGE_MAX: Final = 1 << 29
 #: Line ends of so many octets are put in at once.
 _PIECE: Final = 1 << 20
-#: A size above it is not taken on trust when memory is asked for.
-_KNOWN_MAX: Final = 1 << 24
+#: Bits of an inode's number that a listing gives; never all of them zero.
+INODE_BITS: Final = 0xFFFFFFFF
 _FILE: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -97,23 +97,27 @@ class Folder:
                 raise translate(error, f"open {self.tmp}") from error
         return self._tmp_fd
 
-    def list_new(self) -> list[bytes]:
-        """The names in new/."""
-        return self._list(self.new)
+    def list_new(self, prefix: bytes = b"") -> dict[bytes, int]:
+        """The names in new/ behind a prefix, and the low bits of their inodes."""
+        return self._list(self.new, prefix)
 
-    def list_cur(self) -> list[bytes]:
-        """The names in cur/."""
-        return self._list(self.cur)
+    def list_cur(self) -> dict[bytes, int]:
+        """The same of cur/."""
+        return self._list(self.cur, b"")
 
-    def _list(self, path: str) -> list[bytes]:
+    def _list(self, path: str, prefix: bytes) -> dict[bytes, int]:
         try:
-            names = os.listdir(os.fsencode(path))
+            with os.scandir(os.fsencode(path)) as found:
+                # Maildir: names that begin with a dot are nobody's messages.
+                return {
+                    prefix + entry.name: entry.inode() & INODE_BITS or 1
+                    for entry in found
+                    if entry.name[0] != 46
+                }
         except FileNotFoundError:
             raise MailboxVanished(f"{self.path} is gone") from None
         except OSError as error:
             raise translate(error, f"list {path}") from error
-        # Maildir: names that begin with a dot are nobody's messages.
-        return [name for name in names if name[0] != 46] if names else names
 
     def fd_of(self, in_new: int) -> int:
         """The directory that a file is in."""
@@ -130,13 +134,15 @@ class Folder:
         is_message = stat.S_ISREG(found.st_mode) and found.st_size <= MESSAGE_MAX
         return found if is_message else None
 
-    def read(self, name: bytes, in_new: int, expected: int) -> bytes | None:
-        """What a file holds; None when it is not there, or is no file of ours.
+    def read(self, name: bytes, in_new: int) -> tuple[bytes, int] | None:
+        """What a file holds, and the second in which it was last written.
 
         Args:
             name: Its name.
             in_new: Whether it is in new/.
-            expected: Octets that it will hardly be longer than.
+
+        Returns:
+            None when it is not there, or is no file of ours.
         """
         try:
             fd = os.open(name, _FILE, dir_fd=self.fd_of(in_new))
@@ -147,22 +153,18 @@ class Folder:
                 return None
             raise translate(error, f"open {name!r} in {self.path}") from error
         try:
-            if expected > _KNOWN_MAX:
-                expected = min(expected, self._size(fd))
-            octets = os.read(fd, expected + 1)
-            if len(octets) > expected:
-                octets += _rest(fd, self._size(fd) - len(octets))
-            return octets
+            found = os.fstat(fd)
+            size = found.st_size
+            if size > MESSAGE_MAX:
+                raise StorageFailure(f"a message in {self.path} has {size} octets")
+            octets = os.read(fd, size)
+            if len(octets) < size:
+                octets += _rest(fd, size - len(octets))
+            return octets, int(found.st_mtime)
         except OSError as error:
             raise translate(error, f"read {name!r} in {self.path}") from error
         finally:
             os.close(fd)
-
-    def _size(self, fd: int) -> int:
-        size = os.fstat(fd).st_size
-        if size > MESSAGE_MAX:
-            raise StorageFailure(f"a message in {self.path} has {size} octets")
-        return size
 
     def close(self) -> None:
         """Let go of the directories."""
@@ -200,15 +202,3 @@ def canonical(octets: bytes, size: int) -> bytes:
         # Some lines, or all, end with CRLF already.
         message = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     return message
-
-
-def measure(folder: Folder, name: bytes, in_new: int, file_size: int) -> int:
-    """The size of the message in a file.
-
-    Raises:
-        StorageFailure: It is not there any more.
-    """
-    octets = folder.read(name, in_new, file_size)
-    if octets is None:
-        raise StorageFailure(f"{name!r} in {folder.path} is gone")
-    return len(octets) + octets.count(b"\n") - octets.count(b"\r\n")

@@ -95,12 +95,19 @@ class MaildirMailbox(Linked):
         self._known = Known(host)
         self._source = self.ledger.table.source
         self._known.take(self._source)
-        self._reconciler = Reconciler(self.folder, self.ledger, self._known, host)
+        self._reconciler = Reconciler(
+            self.folder, self.ledger, self._known, self.pieces, host
+        )
         self._flagging = Flagging(self, self._reconciler)
         self._cut = MaildirCut(self)
         self._paced = Paced(self._cut, host)
         self._reading = Reading(
-            self.folder, self.ledger, self._reconciler.path_of, self.look, host
+            self.folder,
+            self.ledger,
+            self._reconciler.path_of,
+            self._reconciler.contents,
+            self.look,
+            host,
         )
         self._thorough_until = 0.0
         try:
@@ -171,8 +178,13 @@ class MaildirMailbox(Linked):
                 self._reconciler.scan(times, whole=force)
                 self._source = self.ledger.table.source
 
-    def look(self) -> None:
-        """Look at the directories, whatever their times say."""
+    def look(self, replaced: Iterable[int] = ()) -> None:
+        """Look at the directories, whatever their times say.
+
+        Args:
+            replaced: UIDs of messages whose files hold others now.
+        """
+        self._reconciler.replaced(replaced)
         self._reconcile(force=True)
 
     def path_of(self, row: int) -> bytes:

@@ -4,7 +4,8 @@ In this file:
     Reading    whole messages by UID
 
 A message can be read without any lock: its file stays as it is until it is removed,
-and only its name changes.  One that is not where it should be is looked for by a scan.
+and only its name changes.  One that is not where it should be is looked for by a scan;
+so is one whose file holds another message now (``contents``): it is gone for us.
 
 ``at_once`` is for the reactor thread.  While files come from memory that is cheaper
 than to change threads; a disk that makes us wait is given a while without us.
@@ -15,6 +16,7 @@ from typing import Final
 
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.maildir.contents import Contents
 from maildrop.storage.maildir.folder import Folder, canonical
 from maildrop.storage.maildir.scan import split
 
@@ -34,23 +36,34 @@ class Reading:
         folder: The directories.
         ledger: The table, and where a size that was wrong is put right.
         path_of: Gives the path of a row's file.
-        look: Scans the directories.
+        contents: Tells whether a file still holds its message.
+        look: Scans the directories; is given the UIDs of those that do not.
         host: Time.
     """
 
-    __slots__ = ("_folder", "_host", "_ledger", "_look", "_not_before", "_path_of")
+    __slots__ = (
+        "_contents",
+        "_folder",
+        "_host",
+        "_ledger",
+        "_look",
+        "_not_before",
+        "_path_of",
+    )
 
     def __init__(
         self,
         folder: Folder,
         ledger: Ledger,
         path_of: Callable[[int], bytes],
-        look: Callable[[], None],
+        contents: Contents,
+        look: Callable[[Sequence[int]], None],
         host: Host,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
         self._path_of = path_of
+        self._contents = contents
         self._look = look
         self._host = host
         self._not_before = 0.0
@@ -58,27 +71,30 @@ class Reading:
     def many(self, uids: Sequence[int]) -> list[bytes | None]:
         """Messages; None for one that is gone."""
         table = self._ledger.table
-        messages = [self._message(uid) for uid in uids]
+        replaced: list[int] = []
+        messages = [self._message(uid, replaced) for uid in uids]
         if None in messages and any(
             table.row(uid) is not None
             for uid, message in zip(uids, messages, strict=True)
             if message is None
         ):
-            self._look()
+            self._look(replaced)
             return [
-                self._message(uid) if message is None else message
+                self._message(uid, replaced) if message is None else message
                 for uid, message in zip(uids, messages, strict=True)
             ]
         return messages
 
-    def _message(self, uid: int) -> bytes | None:
-        table = self._ledger.table
-        row = table.row(uid)
+    def _message(self, uid: int, replaced: list[int]) -> bytes | None:
+        row = self._ledger.table.row(uid)
         if row is None:
             return None
-        size = table.sizes[row]
-        message = self._of_row(row, size)
+        size = self._ledger.table.sizes[row]
+        message, same = self._of_row(row, size)
         if message is None:
+            return None
+        if not same:
+            replaced.append(uid)
             return None
         if len(message) != size and not self._ledger.read_only:
             with self._ledger.locked():
@@ -87,10 +103,17 @@ class Reading:
                 self._ledger.commit(batch)
         return message
 
-    def _of_row(self, row: int, size: int) -> bytes | None:
+    def _of_row(self, row: int, size: int) -> tuple[bytes | None, bool]:
+        """What the file of a row holds, and whether that is the message it was."""
         name, mark = split(self._path_of(row))
-        octets = self._folder.read(name, mark, size)
-        return None if octets is None else canonical(octets, size)
+        found = self._folder.read(name, mark)
+        if found is None:
+            return None, True
+        octets, modified = found
+        message = canonical(octets, size)
+        if len(message) == size and modified == self._ledger.table.dates[row]:
+            return message, True  # as is_same would say
+        return message, self._contents.is_same(row, octets, modified, message)
 
     def at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
         """The same, if that is quick and all are as the table says; else None."""
@@ -107,8 +130,8 @@ class Reading:
         read_only = self._ledger.read_only
         messages: list[bytes | None] = []
         for row, size in zip(rows, sizes, strict=True):
-            message = self._of_row(row, size)
-            if message is None or (len(message) != size and not read_only):
+            message, same = self._of_row(row, size)
+            if message is None or not same or (len(message) != size and not read_only):
                 return None
             messages.append(message)
         ended = self._host.monotonic()

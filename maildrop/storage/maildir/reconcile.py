@@ -10,8 +10,9 @@ is under way meanwhile: neither in this process nor in another.
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
-from itertools import compress
+from array import array
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import compress, repeat
 from typing import Final
 
 from twisted.logger import Logger
@@ -19,10 +20,13 @@ from twisted.logger import Logger
 from maildrop.durable import translated
 from maildrop.errors import KeywordLimit, StorageFailure
 from maildrop.storage.index.batch import Batch
+from maildrop.storage.index.columns import U32
+from maildrop.storage.index.fragments import Fragments, cacheable, digest
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.maildir.contents import Contents, Inodes, written
 from maildrop.storage.maildir.delivery import finish
-from maildrop.storage.maildir.folder import Folder, measure
+from maildrop.storage.maildir.folder import INODE_BITS, Folder
 from maildrop.storage.maildir.keywords import named_letters
 from maildrop.storage.maildir.names import (
     FORWARDED,
@@ -35,6 +39,7 @@ from maildrop.storage.maildir.names import (
     sizes,
 )
 from maildrop.storage.maildir.scan import NEW, Findings, compare, split
+from maildrop.storage.maildir.staging import PREPARE_MAX
 from maildrop.storage.maildir.state import Known, Times
 
 RowOf = Callable[[Collection[bytes]], dict[bytes, int]]
@@ -42,6 +47,8 @@ RowOf = Callable[[Collection[bytes]], dict[bytes, int]]
 _MASK_NEW: Final = bytes(1 if bits & IN_NEW else 0 for bits in range(256))
 #: Up to so many new files are looked up one by one when only new/ has changed.
 _FEW: Final = 16
+#: Up to so many new files are read whole, to be told from others later.
+_READ_MAX: Final = 64
 _SIZE_MAX: Final = 0xFFFFFFFF
 
 
@@ -57,20 +64,33 @@ class Reconciler:
         folder: The directories.
         ledger: The table and its log.
         known: The state that the table agrees with.
+        pieces: What is kept of messages.
         host: Disk and clocks.
+
+    Attributes:
+        contents: What the files should hold.
     """
 
     _log = Logger()
 
     def __init__(
-        self, folder: Folder, ledger: Ledger, known: Known, host: Host
+        self,
+        folder: Folder,
+        ledger: Ledger,
+        known: Known,
+        pieces: Fragments,
+        host: Host,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
         self._known = known
+        self._pieces = pieces
         self._host = host
         self._letters = Letters(ledger.table.keyword_names)
         self._now = 0
+        self._inodes = Inodes()
+        self._replaced: set[int] = set()
+        self.contents = Contents(folder, ledger, pieces)
 
     # -- names
 
@@ -112,6 +132,10 @@ class Reconciler:
 
     # -- looking
 
+    def replaced(self, uids: Iterable[int]) -> None:
+        """The files of these messages hold others: the next scan gives them UIDs."""
+        self._replaced.update(uids)
+
     def scan(self, times: Times, *, whole: bool) -> None:
         """Look at the directories; the ledger is locked.
 
@@ -124,6 +148,7 @@ class Reconciler:
             self._ledger.table.keyword_bits(
                 named_letters(self._folder.path), create=True
             )
+        self._inodes.follow(self._ledger.table.uids)
         findings = None
         only_new = times[1] == self._known.times[1] and times != self._known.times
         if only_new and not whole and not self._ledger.fresh:
@@ -131,7 +156,7 @@ class Reconciler:
         if findings is None:
             findings = self._look_at_both()
         batch = self._ledger.batch()
-        self._write(findings, batch)
+        arrived = self._write(findings, batch)
         empty = not batch
         self._known.scanned(times, began, self._host.monotonic())
         state = self._known.octets()
@@ -142,12 +167,14 @@ class Reconciler:
         batch.source(state)
         self._ledger.commit(batch)
         self._ledger.fresh = False
+        self._inodes.follow(self._ledger.table.uids)
+        self._inodes.added(arrived)
 
     def _look_at_new(self) -> Findings | None:
         """Only new/ has changed; None when that does not explain it."""
         rows = self.rows_in_new()
         expected = [self.path_of(row) for row in rows]
-        listed = [NEW + name for name in self._folder.list_new()]
+        listed = self._folder.list_new(NEW)
         findings = compare(rows, expected, listed, lambda _: {})
         names = self._ledger.table.names
         if (
@@ -157,6 +184,13 @@ class Reconciler:
             or any(map(names.holds, findings.new))
         ):
             return None
+        bases = [names.name(row) for row in rows]
+        now = array(U32, map(listed.__getitem__, expected))
+        others = self._inodes.compare(rows, bases, now)
+        paths = dict(zip(rows, expected, strict=True))
+        if not all(self.contents.is_still(row, paths[row]) for row in others):
+            self._replaced.update(self._ledger.table.uids[row] for row in others)
+            return None
         return findings
 
     def _look_at_both(self) -> Findings:
@@ -165,32 +199,88 @@ class Reconciler:
         def row_of(bases: Collection[bytes]) -> dict[bytes, int]:
             return {name: row for row, name in enumerate(names) if name in bases}
 
-        # new/ first: files go from there to cur/, and must not slip by.
-        listed = [NEW + name for name in self._folder.list_new()]
-        listed += self._folder.list_cur()
+        listed = self._list()
         expected = self._paths(names)
         findings = compare(range(len(names)), expected, listed, row_of)
         if findings.missing:
-            self._look_again(findings, names)
+            listed |= self._look_again(findings, names)
         if findings.doubled:
             self._part(findings, row_of)
+        self._look_into(findings, names, expected, listed)
+        if findings.missing and findings.new:
+            self._reunite(findings, names)
         return findings
 
-    def _look_again(self, findings: Findings, names: Sequence[bytes]) -> None:
+    def _list(self) -> dict[bytes, int]:
+        # new/ first: files go from there to cur/, and must not slip by.
+        listed = self._folder.list_new(NEW)
+        listed |= self._folder.list_cur()
+        return listed
+
+    def _look_again(
+        self, findings: Findings, names: Sequence[bytes]
+    ) -> dict[bytes, int]:
         """Is what was not found really gone?"""
         wanted = {names[row]: row for row in findings.missing}
-        listed = [NEW + name for name in self._folder.list_new()]
-        listed += self._folder.list_cur()
+        listed = self._list()
         for path in listed:
             row = wanted.get(base_of(split(path)[0]))
             if row is not None:
                 findings.moved[row] = path
+                findings.new.pop(names[row], None)
         missing = [row for row in findings.missing if row not in findings.moved]
         findings.missing = []
         for row in missing:
             name, mark = split(self.path_of(row))
             if not finish(self._folder, names[row], name, mark, self._host):
                 findings.missing.append(row)
+        return listed
+
+    def _look_into(
+        self,
+        findings: Findings,
+        names: Sequence[bytes],
+        expected: Sequence[bytes],
+        listed: Mapping[bytes, int],
+    ) -> None:
+        """Do files hold other messages than they did?"""
+        now = array(U32, map(listed.get, expected, repeat(0)))
+        for row, path in findings.moved.items():
+            now[row] = listed.get(path, 0)
+        table = self._ledger.table
+        others = {
+            row
+            for row in self._inodes.compare(range(len(names)), names, now)
+            if not self.contents.is_still(row, findings.moved.get(row, expected[row]))
+        }
+        others.update(table.rows(sorted(self._replaced)))
+        self._replaced.clear()
+        for row in sorted(others.difference(findings.missing)):
+            path = findings.moved.pop(row, expected[row])
+            base = new_base(self._host)
+            findings.new[base] = self._rename(path, base)
+            findings.missing.append(row)
+            findings.kept[base] = table.keywords[row]
+        findings.missing.sort()
+
+    def _reunite(self, findings: Findings, names: Sequence[bytes]) -> None:
+        """Is what is missing there under another name?  It gets its own back."""
+        if len(findings.new) > _READ_MAX or len(findings.missing) > _READ_MAX:
+            return
+        wanted: dict[bytes, int] = {}
+        for row in reversed(findings.missing):
+            known = self.contents.digest(row)
+            if known:
+                wanted[known] = row
+        for base, path in sorted(findings.new.items()) if wanted else ():
+            found = self._folder.read(*split(path))
+            if found is None:
+                continue
+            its = wanted.pop(digest(written(found[0])), None)
+            if its is not None:
+                del findings.new[base]
+                findings.missing.remove(its)
+                findings.moved[its] = self._rename(path, names[its])
 
     def _part(self, findings: Findings, row_of: RowOf) -> None:
         """Several files have one base name."""
@@ -210,20 +300,19 @@ class Reconciler:
             elif (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
                 self._remove(path)
             else:
-                renamed = self._rename(base, path)
-                findings.new[base_of(split(renamed)[0])] = renamed
+                comma = base.find(b",")
+                fresh = new_base(self._host) + (base[comma:] if comma >= 0 else b"")
+                findings.new[fresh] = self._rename(path, fresh)
 
     def _remove(self, path: bytes) -> None:
         name, mark = split(path)
         with translated(f"remove {name!r}"), contextlib.suppress(FileNotFoundError):
             self._host.disk.unlink(name, dir_fd=self._folder.fd_of(mark))
 
-    def _rename(self, base: bytes, path: bytes) -> bytes:
-        """Give a copy of a message a name of its own."""
+    def _rename(self, path: bytes, base: bytes) -> bytes:
+        """Give a file another base name; returns its path then."""
         name, mark = split(path)
-        comma = base.find(b",")
-        fresh = new_base(self._host) + (base[comma:] if comma >= 0 else b"")
-        fresh += name[len(base) :]
+        fresh = base + name[len(base_of(name)) :]
         fd = self._folder.fd_of(mark)
         with translated(f"rename {name!r}"), contextlib.suppress(FileNotFoundError):
             self._host.disk.rename(name, fresh, source_fd=fd, target_fd=fd)
@@ -231,7 +320,8 @@ class Reconciler:
 
     # -- writing
 
-    def _write(self, findings: Findings, batch: Batch) -> None:
+    def _write(self, findings: Findings, batch: Batch) -> list[int]:
+        """Returns the inodes of the files that get a row."""
         changed = self._write_moved(findings.moved, batch)
         if not (changed or findings.missing or findings.new):
             batch.mod_seq = self._ledger.table.highest_mod_seq
@@ -242,9 +332,15 @@ class Reconciler:
         uid = self._ledger.table.uid_next
         self._now = int(self._host.clock())
         arrived = sorted(findings.new.items(), key=lambda item: order(item[0]))
+        inodes: list[int] = []
+        keep = len(arrived) <= _READ_MAX
         for base, path in arrived:
-            if self._append(uid, base, path, batch):
+            before = findings.kept.get(base, 0)
+            inode = self._append(uid, path, before, batch, keep=keep)
+            if inode:
+                inodes.append(inode)
                 uid += 1
+        return inodes
 
     def _forget_notes(self, uids: Sequence[int], batch: Batch) -> None:
         notes = self._ledger.table.notes
@@ -298,31 +394,53 @@ class Reconciler:
         if noted != wanted:
             batch.note(note_of(uid), wanted)
 
-    def _append(self, uid: int, base: bytes, path: bytes, batch: Batch) -> bool:
-        """Add a file that is not known; whether it is a message."""
+    def _append(
+        self, uid: int, path: bytes, before: int, batch: Batch, *, keep: bool
+    ) -> int:
+        """Add a file that is not known.
+
+        Args:
+            uid: Its UID.
+            path: Where it is.
+            before: Keywords of the message that it was.
+            batch: Takes it.
+            keep: Keep pieces of a message that has to be read.
+
+        Returns:
+            Its inode; 0 if it is no message.
+        """
         name, mark = split(path)
+        base = base_of(name)
         facts = self._folder.facts(name, mark)
         if facts is None:
-            return False
+            return 0
         file_size, size = sizes(base)
+        modified, offset = int(facts.st_mtime), 0
         if size is None or file_size != facts.st_size:
             try:
-                size = measure(self._folder, name, mark, facts.st_size)
+                found = self._folder.read(name, mark)
             except StorageFailure as error:
                 self._log.warn("message passed over: {error}", error=str(error))
-                return False
-        flags, keywords = 0, 0
+                return 0
+            if found is None:
+                return 0
+            octets, modified = written(found[0]), found[1]
+            size = len(octets)
+            if keep and size <= PREPARE_MAX:
+                (offset,) = self._pieces.keep([uid], [cacheable(octets)])
+        flags, keywords = 0, before
         if name != base:
-            flags, keywords = self._parse(name, 0)
+            flags, keywords = self._parse(name, before)
         if not mark or name != base:
             self._note(uid, base, path, flags, keywords, batch)
         batch.append(
             uid,
             min(size, _SIZE_MAX),
-            int(facts.st_mtime),
+            modified,
             flags | mark,
             keywords,
             base,
             saved=self._now,
+            cache=offset,
         )
-        return True
+        return facts.st_ino & INODE_BITS or 1

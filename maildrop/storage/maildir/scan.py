@@ -11,7 +11,11 @@ none of them asks for a lock.  What is found, and what is made of it:
                                                has seen it; cur/ to new/: marked new)
     a known one nowhere, but in tmp/           a delivery of ours that a crash stopped:
                                                finished
-    a known one nowhere, twice over            it was deleted
+    a known one nowhere, twice over            it was deleted, unless a new file holds
+                                               the same message (by its digest): that
+                                               gets the name back
+    a known one with another inode, and        another message: ``contents``
+    other octets in it
     one base name in two files that are one    a move by link and unlink that a crash
     (hard links)                               stopped: the one in new/, or the one we
                                                do not know, is removed
@@ -64,12 +68,14 @@ class Findings:
         missing: Rows whose file was not found, ascending.
         new: Base name -> path of files that are not known.
         doubled: Paths of files whose base name has a file already.
+        kept: Base name -> keyword bits, of new ones that were another message before.
     """
 
     moved: dict[int, bytes] = field(default_factory=dict)
     missing: list[int] = field(default_factory=list)
     new: dict[bytes, bytes] = field(default_factory=dict)
     doubled: list[tuple[bytes, bytes]] = field(default_factory=list)
+    kept: dict[bytes, int] = field(default_factory=dict)
 
 
 def compare(

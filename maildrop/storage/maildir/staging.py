@@ -30,7 +30,7 @@ from maildrop.storage.maildir.folder import Folder
 from maildrop.storage.maildir.names import new_base, staged_name, with_place
 
 #: Messages above this size are taken apart when first asked for, not at delivery.
-_PREPARE_MAX: Final = 1 << 24
+PREPARE_MAX: Final = 1 << 24
 #: Messages above this size are written piece by piece.
 _PIECE: Final = 1 << 20
 #: Files that are open at once.
@@ -92,7 +92,7 @@ def _write(
     size = len(message.head) + len(content)
     # In pieces, so that a large message holds no other thread up for long.
     keeps_crlf = size > _PIECE and _needs_crlf(_pieces(message.head, content))
-    octets = message.head + content[:] if size <= _PREPARE_MAX else b""
+    octets = message.head + content[:] if size <= PREPARE_MAX else b""
     stored: Iterable[bytes]
     if size <= _PIECE:
         whole, keeps_crlf = _stored(octets)
@@ -109,10 +109,10 @@ def _write(
     return Staged(
         base=base,
         size=size,
-        date=int(host.clock()) if message.date is None else message.date,
+        date=int(facts.st_mtime) if message.date is None else message.date,
         flags=message.flags,
         keywords=message.keywords,
-        pieces=cacheable(octets) if size <= _PREPARE_MAX else {},
+        pieces=cacheable(octets) if size <= PREPARE_MAX else {},
         object_id=0,
     )
 

@@ -102,8 +102,8 @@ def test_pieces_of_messages_are_given_at_once_when_nothing_has_to_be_made(
     open_store: OpenStore, root: Path
 ) -> None:
     open_store()
-    for name in ("1.a.host:2,", "2.b.host:2,"):
-        (root / "cur" / name).write_bytes(b"Subject: %b\n\nx\n" % name.encode())
+    for name in ("1.a.host,S=20,W=23:2,", "2.b.host,S=20,W=23:2,"):
+        (root / "cur" / name).write_bytes(b"Subject: %b\n\nxyzzy\n" % name[:3].encode())
     inbox = opened(open_store())
     assert inbox.fragments_at_once(b"ENVELOPE", [1, 2]) is None
     for key in (b"ENVELOPE", b"HEADER.FIELDS (SUBJECT)", b"HEADER.FIELDS (X-RARE)"):

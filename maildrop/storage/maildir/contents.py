@@ -1,0 +1,188 @@
+r"""Whether a file still holds the message that it was.
+
+Messages of a Maildir do not change, but their files do: ``sed -i`` puts another file in
+the place of one, ``truncate`` and an editor write into it.  A UID must never name two
+contents (RFC 3501 section 2.3.1.1), so such a file is another message: the old one is
+expunged, and the file gets a name, a UID and a POP3 unique id of its own, and keeps its
+flags and keywords.  A backup that is put back, or a ``touch``, on the other hand, gives
+a file another inode or another time and leaves the message as it was.
+
+What may be known of a message: its size, its modification time (INTERNALDATE, as every
+file had it when it became known), its digest (in the cache, once it was taken apart),
+and, in a process that has listed the directory before, its inode.
+
+    seen in    the file has                  taken as
+    reading    another size, and no name     another message
+               that explains it
+               the same size and time        the same
+               the same size, another time   what the digest says; without one the same:
+                                             nobody was told a piece of the message
+    listing    the inode that it had         the same: it is not opened
+               another inode                 what the digest says; without one the same
+                                             if size and time are
+
+Messages restored from a backup: a file that is back before anybody looked is the
+message that it was, with its UID, if it holds the same; so is one that came back under
+another name while the old one is missing.  A message that was seen to be gone is
+expunged, and from then on every session may have told so; its UID cannot come back,
+because UIDs ascend in the order in which messages appear.  Restored later, it is a new
+message with a new UID; under its old name it has its old POP3 unique id.
+
+Limits: an edit in place, to the same length and within the second in which the message
+was written, is not seen; nor is one to the same length of a message that was never
+taken apart, while no process has the mailbox open.
+
+In this file:
+    Contents    tells whether it is the same
+    Inodes      the inode of each row's file
+    written     the message in a file that is not known
+"""
+
+import re
+from array import array
+from collections.abc import Sequence
+from typing import Final
+
+from maildrop.storage.index.columns import U32
+from maildrop.storage.index.fragments import DIGEST, Fragments, digest
+from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.maildir.folder import INODE_BITS, Folder, canonical
+from maildrop.storage.maildir.names import sizes
+from maildrop.storage.maildir.scan import split
+
+#: So many inodes are looked up in names; more are taken as they are found.
+_NAMED_MAX: Final = 64
+_INODE: Final = re.compile(rb"V[0-9A-F]+I([0-9A-F]+)Q")
+
+
+class Contents:
+    """Knows what the files of a mailbox should hold.
+
+    Args:
+        folder: The directories.
+        ledger: Sizes and dates.
+        pieces: The digests.
+    """
+
+    __slots__ = ("_folder", "_ledger", "_pieces")
+
+    def __init__(self, folder: Folder, ledger: Ledger, pieces: Fragments) -> None:
+        self._folder = folder
+        self._ledger = ledger
+        self._pieces = pieces
+
+    def digest(self, row: int) -> bytes:
+        """The digest of a row's message; empty when it is not known."""
+        cache = self._pieces.cache
+        number = cache.key_number(DIGEST)
+        return b"" if number is None else cache.pieces(number, (row,))[0]
+
+    def is_same(self, row: int, octets: bytes, modified: int, message: bytes) -> bool:
+        """Whether a file that was read is the message of a row.
+
+        Args:
+            row: The row.
+            octets: What the file holds.
+            modified: When it was last written, seconds since 1970 UTC.
+            message: ``octets`` as they are sent.
+        """
+        table = self._ledger.table
+        if len(message) == table.sizes[row]:
+            if modified == table.dates[row]:
+                return True
+        elif sizes(table.names.name(row)) != (len(octets), table.sizes[row]):
+            return False
+        known = self.digest(row)
+        return not known or known == digest(message)
+
+    def is_still(self, row: int, path: bytes) -> bool:
+        """Whether a file that has another inode than before is the message of a row.
+
+        One that cannot be read just now is taken to be.
+        """
+        found = self._folder.read(*split(path))
+        if found is None:
+            return True
+        octets, modified = found
+        table = self._ledger.table
+        message = canonical(octets, table.sizes[row])
+        known = self.digest(row)
+        if known:
+            return known == digest(message)
+        return modified == table.dates[row] and self.is_same(
+            row, octets, modified, message
+        )
+
+
+class Inodes:
+    """Which file each row had when the directories were last listed.
+
+    Attributes:
+        numbers: u32 by row, low bits of the inode; 0 when that is not known.
+    """
+
+    __slots__ = ("_uids", "numbers")
+
+    def __init__(self) -> None:
+        self._uids: array[int] = array(U32)
+        self.numbers: array[int] = array(U32)
+
+    def follow(self, uids: "array[int]") -> None:
+        """Bring the rows into step with those of a table.
+
+        Args:
+            uids: Its UIDs now; the same object unless some were removed.
+        """
+        if uids is not self._uids:
+            numbers, at = array(U32), 0
+            before, count = self._uids, len(self.numbers)
+            for uid in uids:
+                while at < count and before[at] < uid:
+                    at += 1
+                known = at < count and before[at] == uid
+                numbers.append(self.numbers[at] if known else 0)
+            self._uids, self.numbers = uids, numbers
+        self.numbers.extend([0] * (len(uids) - len(self.numbers)))
+
+    def added(self, numbers: Sequence[int]) -> None:
+        """The last rows were added, with these inodes."""
+        if numbers:
+            self.numbers[-len(numbers) :] = array(U32, numbers)
+
+    def compare(
+        self, rows: Sequence[int], names: Sequence[bytes], now: "array[int]"
+    ) -> list[int]:
+        """The rows whose file has another inode, as far as can be told.
+
+        Args:
+            rows: Some rows.
+            names: Base name of each.
+            now: The inode of each; 0 when its file was not found.
+        """
+        whole = isinstance(rows, range) and len(rows) == len(self.numbers)
+        before = (
+            self.numbers if whole else array(U32, map(self.numbers.__getitem__, rows))
+        )
+        if before == now:
+            return []
+        pairs = zip(rows, before, now, strict=True)
+        unlike = [(row, was) for row, was, number in pairs if number and was != number]
+        other = [row for row, was in unlike if was]
+        if len(unlike) - len(other) <= _NAMED_MAX:
+            place = {row: at for at, row in enumerate(rows)} if not whole else None
+            for row in [row for row, was in unlike if not was]:
+                at = row if place is None else place[row]
+                found = _INODE.search(names[at])
+                if found and (int(found[1], 16) & INODE_BITS or 1) != now[at]:
+                    other.append(row)
+            other.sort()
+        for row, number in zip(rows, now, strict=True):
+            if number:
+                self.numbers[row] = number
+        return other
+
+
+def written(octets: bytes) -> bytes:
+    """The message in a file, when its size is not known."""
+    lines = octets.count(b"\n") - octets.count(b"\r\n")
+    return canonical(octets, len(octets) + lines)

@@ -1,0 +1,183 @@
+"""Files that hold another message than they did, and those that only look so."""
+
+import os
+import shutil
+from array import array
+from pathlib import Path
+
+import pytest
+
+from maildrop.durable import Content
+from maildrop.errors import MessageExpunged
+from maildrop.mailbox.flags import FLAGGED, SEEN, FlagChange, Operation
+from maildrop.mailbox.interfaces import NewMessage
+from maildrop.storage.maildir.contents import Inodes
+from maildrop.storage.maildir.mailbox import MaildirMailbox
+from tests.storage.maildir.conftest import OpenStore
+
+OCTETS = b"Subject: one\r\n\r\nbody of one\r\n"
+LATER = (2_000_000_000, 2_000_000_000)
+
+
+@pytest.fixture
+def inbox(open_store: OpenStore) -> MaildirMailbox:
+    """A mailbox with one message, which was listed once since."""
+    inbox = open_store().open("INBOX")
+    new = NewMessage(Content.of(OCTETS), flags=FLAGGED)
+    inbox.publish(inbox.stage([new]), None)
+    inbox.change_flags([1], FlagChange(Operation.ADD, 0, ("rare", "rarer")), None)
+    inbox.look()
+    return inbox
+
+
+def only(root: Path) -> Path:
+    (path,) = (root / "cur").iterdir()
+    return path
+
+
+def put(path: Path, octets: bytes) -> None:
+    """Put another file in the place of one, as ``sed -i`` does."""
+    beside = path.with_name("sed1234")
+    beside.write_bytes(octets)
+    beside.rename(path)
+
+
+@pytest.mark.parametrize("octets", [b"Subject: two\n\nbody of two\n", b"longer" * 9])
+def test_a_file_that_was_edited_is_another_message(
+    inbox: MaildirMailbox, root: Path, octets: bytes
+) -> None:
+    """RFC 3501 section 2.3.1.1: a UID names one content for ever."""
+    uidl = inbox.uidls()
+    put(only(root), octets)
+    inbox.refresh()
+    assert list(inbox.table.uids) == [2]
+    assert inbox.read(2) == octets.replace(b"\n", b"\r\n")
+    assert inbox.uidls() != uidl
+    assert inbox.table.flags[0] == FLAGGED
+    table = inbox.table
+    assert table.keywords_of(table.keywords[0]) == ["rare", "rarer"]
+    with pytest.raises(MessageExpunged):
+        inbox.read(1)
+
+
+def test_an_edit_that_changes_nothing_is_none(
+    inbox: MaildirMailbox, root: Path
+) -> None:
+    put(only(root), OCTETS.replace(b"\r\n", b"\n"))
+    os.utime(only(root), LATER)
+    inbox.refresh()
+    assert list(inbox.table.uids) == [1]
+    assert inbox.read(1) == OCTETS
+
+
+def test_a_file_cut_short_where_it_stands_is_another_message(
+    inbox: MaildirMailbox, root: Path
+) -> None:
+    os.truncate(only(root), 13)
+    with pytest.raises(MessageExpunged):
+        inbox.read(1)
+    assert list(inbox.table.uids) == [2]
+    assert inbox.read(2) == OCTETS[:14]
+
+
+def test_an_edit_in_place_to_the_same_length_is_another_message(
+    inbox: MaildirMailbox, root: Path
+) -> None:
+    path = only(root)
+    path.write_bytes(path.read_bytes().swapcase())
+    os.utime(path, LATER)
+    assert inbox.read_at_once([1]) is None
+    assert inbox.read_many([1]) == [None]
+    assert inbox.read(2) == OCTETS.swapcase()
+
+
+def test_an_edit_is_seen_when_the_mailbox_is_next_opened_and_read(
+    inbox: MaildirMailbox, root: Path, open_store: OpenStore
+) -> None:
+    inbox.close()
+    put(only(root), OCTETS.swapcase().replace(b"\r\n", b"\n"))
+    os.utime(only(root), LATER)
+    again = open_store().open("INBOX")
+    assert again.read_many(list(again.table.uids)) in ([None], [OCTETS.swapcase()])
+    assert again.read_many(list(again.table.uids)) == [OCTETS.swapcase()]
+    assert list(again.table.uids) == [2]
+
+
+def test_a_file_restored_without_its_times_is_the_same_message(
+    inbox: MaildirMailbox, root: Path, tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved"
+    shutil.copyfile(only(root), saved)
+    path = only(root)
+    path.unlink()
+    shutil.copyfile(saved, path)
+    os.utime(path, LATER)
+    inbox.refresh()
+    assert list(inbox.table.uids) == [1]
+    assert inbox.read(1) == OCTETS
+
+
+def test_a_message_under_another_name_gets_its_own_back(
+    inbox: MaildirMailbox, root: Path
+) -> None:
+    name = only(root).name
+    uidl = inbox.uidls()
+    only(root).rename(root / "cur" / "1.other.host:2,S")
+    inbox.refresh()
+    assert list(inbox.table.uids) == [1]
+    assert inbox.uidls() == uidl
+    assert inbox.table.flags[0] == SEEN
+    assert only(root).name.partition(":")[0] == name.partition(":")[0]
+    assert inbox.read(1) == OCTETS
+
+
+def test_a_message_restored_after_it_was_seen_to_be_gone_is_new_and_has_its_uidl(
+    inbox: MaildirMailbox, root: Path, tmp_path: Path
+) -> None:
+    uidl = inbox.uidls()
+    path = only(root)
+    path.rename(tmp_path / path.name)
+    inbox.refresh()
+    assert len(inbox.table) == 0
+    (tmp_path / path.name).rename(path)
+    inbox.refresh()
+    assert list(inbox.table.uids) == [2]
+    assert inbox.uidls() == uidl
+    assert inbox.table.flags[0] == FLAGGED
+
+
+def test_a_foreign_message_that_was_read_at_its_arrival_keeps_its_uid(
+    open_store: OpenStore, root: Path
+) -> None:
+    inbox = open_store().open("INBOX")
+    path = root / "new" / "1.1_0.host"
+    path.write_bytes(b"Subject: x\n\nfirst\n")
+    inbox.look()
+    put(path, b"Subject: x\n\nfirst\n")
+    os.utime(path, LATER)
+    inbox.refresh()
+    assert inbox.read(1) == b"Subject: x\r\n\r\nfirst\r\n"
+    put(path, b"Subject: x\n\nother\n")
+    inbox.refresh()
+    assert list(inbox.table.uids) == [2]
+    assert inbox.read(2) == b"Subject: x\r\n\r\nother\r\n"
+
+
+def test_inodes_follow_their_rows_through_removals() -> None:
+    inodes = Inodes()
+    uids = array("I", [1, 2, 3])
+    inodes.follow(uids)
+    inodes.added([10, 20, 30])
+    inodes.follow(array("I", [1, 3, 4]))
+    assert list(inodes.numbers) == [10, 30, 0]
+    now = array("I", [10, 31, 40])
+    assert inodes.compare(range(3), [b"a", b"b", b"c"], now) == [1]
+    assert inodes.compare(range(3), [b"a", b"b", b"c"], now) == []
+    assert inodes.compare([2], [b"c"], array("I", [41])) == [2]
+
+
+def test_the_inode_in_a_name_of_ours_is_known_from_the_start() -> None:
+    inodes = Inodes()
+    inodes.follow(array("I", [1, 2]))
+    names = [b"1.M1P1V1IAQ0.host", b"2.M1P1V1IAQ1.host"]
+    assert inodes.compare(range(2), names, array("I", [10, 11])) == [1]
