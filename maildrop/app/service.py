@@ -24,15 +24,11 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
 from maildrop import __version__
+from maildrop.app.allocation import tune_allocator, tune_garbage_collection
 from maildrop.app.config import Reading
 from maildrop.app.logging import LineObserver
 from maildrop.app.reloading import changed_keys
-from maildrop.app.running import (
-    ControlFactory,
-    Running,
-    shown,
-    tune_garbage_collection,
-)
+from maildrop.app.running import ControlFactory, Running, shown
 from maildrop.app.wiring import CONTROL, Wiring, limits
 from maildrop.control.commands import Control, Process
 from maildrop.control.server import memory
@@ -97,6 +93,7 @@ class Maildrop(Running):
         )
         self._served = self._serving()
         tune_garbage_collection()
+        tune_allocator()
         self._settle_later()
         if self._started is None:
             self.tell_start(self._served)
