@@ -49,6 +49,7 @@ that does not end with a line end gets one, and a field that says so.
 
 import re
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Final
@@ -86,6 +87,9 @@ _TO_QUOTE: Final = re.compile(rb"\n((?:X-Mbox-Quoted-)*" + _NAMES + rb":)")
 _TO_UNQUOTE: Final = re.compile(
     rb"\nX-Mbox-Quoted-((?:X-Mbox-Quoted-)*" + _NAMES + rb":)"
 )
+
+#: Octets of lines that are changed in one go.
+_PIECE: Final = 1 << 20
 
 #: Letters of Status and X-Status (mutt, pine, Dovecot) and the flags they stand for.
 STATUS_FLAGS: Final[dict[int, int]] = {
@@ -202,13 +206,31 @@ def visible(stored: bytes) -> bytes:
     header = _without_metadata(header)
     if b"X-Mbox-Quoted-" in header:
         header = _TO_UNQUOTE.sub(rb"\n\1", b"\n" + header)[1:]
-    whole = header + stored[end:]
-    if b">From " in whole:
-        whole = _QUOTED_FROM.sub(rb"\n\1", b"\n" + whole)[1:]
-    if b"\r\n" in whole:
-        whole = whole.replace(b"\r\n", b"\n")
-    whole = whole.replace(b"\n", b"\r\n")
+    whole = _in_pieces(header + stored[end:], _as_sent)
     return whole[:-2] if unterminated else whole
+
+
+def _as_sent(lines: bytes) -> bytes:
+    if b">From " in lines:
+        lines = _QUOTED_FROM.sub(rb"\n\1", b"\n" + lines)[1:]
+    if b"\r\n" in lines:
+        lines = lines.replace(b"\r\n", b"\n")
+    return lines.replace(b"\n", b"\r\n")
+
+
+def _in_pieces(octets: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Change whole lines; of a large message some at a time.
+
+    A call into C holds all other threads up until it returns.
+    """
+    if len(octets) <= _PIECE:
+        return change(octets)
+    changed, at = [], 0
+    while at < len(octets):
+        end = octets.find(b"\n", at + _PIECE) + 1 or len(octets)
+        changed.append(change(octets[at:end]))
+        at = end
+    return b"".join(changed)
 
 
 def status_fields(
@@ -241,16 +263,25 @@ def stored_form(octets: bytes, fields: bytes) -> bytes:
         octets: The message, CRLF line ends.
         fields: What ``status_fields`` gives.
     """
-    if b"\r\r\n" not in octets:
-        octets = octets.replace(b"\r\n", b"\n")
+    starts = range(0, len(octets), _PIECE)
+    if all(octets.find(b"\r\r\n", at, at + _PIECE + 2) < 0 for at in starts):
+        octets = _in_pieces(octets, _with_lf)
     end = split_header(octets)
     header = _TO_QUOTE.sub(rb"\nX-Mbox-Quoted-\1", b"\n" + octets[:end])[1:]
-    whole = header + octets[end:]
-    if b"From " in whole:
-        whole = _FROM.sub(rb"\n>\1", b"\n" + whole)[1:]
+    whole = _in_pieces(header + octets[end:], _quoted)
     if whole.endswith(b"\n"):
         return fields + whole
     return fields + whole + (b"\r\n" if whole.endswith(b"\r") else b"\n")
+
+
+def _with_lf(lines: bytes) -> bytes:
+    return lines.replace(b"\r\n", b"\n")
+
+
+def _quoted(lines: bytes) -> bytes:
+    if b"From " in lines:
+        return _FROM.sub(rb"\n>\1", b"\n" + lines)[1:]
+    return lines
 
 
 def from_line(sender: bytes, asctime: bytes) -> bytes:

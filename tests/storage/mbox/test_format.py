@@ -171,6 +171,16 @@ def test_any_octets_can_be_looked_at(octets: bytes) -> None:
     visible(octets)
 
 
+@pytest.mark.parametrize("odd", [b"", b"a\r\r\n", b"no end of line", b"\r"])
+def test_a_large_message_is_changed_in_pieces_and_as_a_small_one(odd: bytes) -> None:
+    lines = b"From a\r\n>From b\r\nc\r\n" * 120_000
+    octets = b"Subject: large\r\n\r\n" + lines + odd
+    raw = written(octets)
+    assert list(messages(raw)) == [0]
+    assert raw.count(b"\n>From a") == raw.count(b"\n>>From b") == 120_000
+    assert visible(content(raw)) == octets
+
+
 def test_status_is_rewritten_in_place_while_it_fits() -> None:
     stored = content(written(b"Subject: x\r\n\r\nbody\r\n"))
     fields = status_fields(SEEN | FLAGGED, ("$Junk",), old=True, unterminated=False)
