@@ -239,6 +239,7 @@ class Mail:
         """Write what mailboxes have put off."""
         for mailbox in list(self._open.values()):
             await mailbox.settle()
+            await mailbox.texts.keep_up()
 
     async def close(self) -> None:
         """Close every mailbox and the store."""

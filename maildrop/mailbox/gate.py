@@ -101,7 +101,15 @@ class Gate:
         waiting: Where calls wait that are cut; None for ``in_thread``.
     """
 
-    __slots__ = ("_busy", "_in_thread", "_letting_in", "_owner", "_turns", "_wait")
+    __slots__ = (
+        "_busy",
+        "_in_thread",
+        "_letting_in",
+        "_owner",
+        "_turns",
+        "_wait",
+        "_waiting",
+    )
 
     def __init__(
         self,
@@ -110,11 +118,16 @@ class Gate:
         waiting: Waiting | None = None,
     ) -> None:
         self._in_thread = in_thread
+        self._waiting = waiting
         self._wait = waiting or in_thread
         self._owner = owner
         self._busy = False
         self._letting_in = False
         self._turns: deque[Deferred[None]] = deque()
+
+    def another(self) -> "Gate":
+        """A gate for other calls, with the same threads and rights."""
+        return Gate(self._in_thread, self._owner, self._waiting)
 
     async def enter(self, *, threaded: bool = False) -> None:
         """Wait for a turn and take the gate; ``leave`` must follow.

@@ -25,6 +25,7 @@ from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.steps import Steps
+from maildrop.mailbox.stored_text import StoredText
 from maildrop.mailbox.table import MessageTable
 
 
@@ -249,6 +250,13 @@ class StoredMailbox(Protocol):
         """The same, if all of them are there; else None: ``fragments`` has to do it.
 
         It changes nothing and waits for no lock, so it may run on the reactor thread.
+        """
+
+    @property
+    def text(self) -> StoredText | None:
+        """The text it keeps for SEARCH; None if it keeps none.
+
+        Its calls may overlap with others on this mailbox, not with each other.
         """
 
     def uidls(self) -> list[bytes]:

@@ -24,6 +24,7 @@ from maildrop.mailbox.interfaces import (
 )
 from maildrop.mailbox.steps import MustWait, Steps
 from maildrop.mailbox.table import MessageTable
+from maildrop.mailbox.texts import Texts
 from maildrop.mailbox.view import View
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Mailbox:
 
     Attributes:
         stored: The store's side of it; only this class calls it.
+        texts: What the store keeps for searches.
     """
 
     _log = Logger()
@@ -71,6 +73,7 @@ class Mailbox:
         self, stored: StoredMailbox, gate: Gate, watcher: Watcher, keeper: Keeper
     ) -> None:
         self.stored = stored
+        self.texts = Texts(self, stored.text, gate.another())
         self._gate = gate
         self._watcher = watcher
         self._keeper = keeper
@@ -480,6 +483,7 @@ class Mailbox:
         if self._end_watch is not None:
             self._end_watch()
             self._end_watch = None
+        await self.texts.close()
         await self._gate.run(self._close_stored)
         for changed in tuple(self._listeners):
             changed()

@@ -23,6 +23,7 @@ from itertools import compress
 from typing import Final
 
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.mailbox.stored_text import Where
 from maildrop.mailbox.view import View
 from maildrop.message import criteria
 from maildrop.message.criteria import Criterion
@@ -185,7 +186,7 @@ class _Search:
         if cost(criterion) == 1:
             found = await self._by_header(criterion, uids)
         else:
-            found = await self._by_body(criterion, uids)
+            found = await self._by_text(criterion, uids)
         return self._marks(found)
 
     def _marks(self, found: Iterable[int]) -> Mask:
@@ -208,6 +209,24 @@ class _Search:
             ]
             await self._breathe()
         return found
+
+    async def _by_text(self, criterion: Criterion, uids: "array[int]") -> list[int]:
+        text, where = _wanted(criterion)
+        if not text:
+            return await self._there(uids)
+        texts = self._mailbox.texts
+        await texts.cover(uids, self._breathe)
+        fits, unknown = await texts.find(text, uids, where, self._breathe)
+        found = await self._there(fits)
+        return [*found, *await self._by_body(criterion, unknown)]
+
+    async def _there(self, uids: Sequence[int]) -> list[int]:
+        """Those that have not vanished."""
+        await self._mailbox.turn()
+        if self._view.current:
+            return list(uids)
+        table = self._mailbox.table
+        return [uid for uid in uids if table.row(uid) is not None]
 
     async def _by_body(self, criterion: Criterion, uids: "array[int]") -> list[int]:
         fits = _body_test(criterion)
@@ -279,6 +298,16 @@ def _sent(fits: Callable[[datetime.date], bool]) -> Callable[[bytes], bool]:
         return sent is not None and fits(sent)
 
     return test
+
+
+def _wanted(criterion: Criterion) -> tuple[str, Where]:
+    """The text that a criterion is about, folded, and where it has to be."""
+    match criterion:
+        case criteria.BodyContains(text=text):
+            return fold(text), Where.BODY
+        case criteria.TextContains(text=text):
+            return fold(text), Where.ANYWHERE
+    raise TypeError(f"{criterion} is not about text")
 
 
 def _body_test(criterion: Criterion) -> Callable[[bytes], bool]:

@@ -40,6 +40,7 @@ from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.locks import is_taken_now
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.table import IndexTable
+from maildrop.storage.index.text_file import TextFile
 from maildrop.storage.maildir import moving
 from maildrop.storage.maildir.cut import MaildirCut, Paced, listed
 from maildrop.storage.maildir.flagging import Flagging
@@ -362,6 +363,11 @@ class MaildirMailbox(Linked):
     ) -> list[bytes | None] | None:
         """The same, if no message has to be read for it."""
         return self.pieces.at_hand(key, uids)
+
+    @property
+    def text(self) -> TextFile:
+        """What SEARCH looks through."""
+        return self.pieces.text
 
     def uidls(self) -> list[bytes]:
         """POP3 unique ids: the base names, which stay when the ledger is lost."""

@@ -42,6 +42,7 @@ from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.locks import is_taken_now
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.table import IndexTable
+from maildrop.storage.index.text_file import TextFile
 from maildrop.storage.mbox import intent
 from maildrop.storage.mbox.compose import compose, octets_of
 from maildrop.storage.mbox.file import MboxFile
@@ -406,6 +407,11 @@ class MboxMailbox:
     ) -> list[bytes | None] | None:
         """The same, if no message has to be read for it."""
         return self._fragments.at_hand(key, uids)
+
+    @property
+    def text(self) -> TextFile:
+        """What SEARCH looks through."""
+        return self._fragments.text
 
     def uidls(self) -> list[bytes]:
         """POP3 unique ids (RFC 1939 section 7)."""
