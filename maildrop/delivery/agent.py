@@ -297,7 +297,8 @@ class _Delivery:
             for copy in staged:
                 await self._undo(copy.mailbox.discard(copy.staged), copy)
             for copy in published:
-                await self._undo(copy.mailbox.expunge([copy.uid], None), copy)
+                back = copy.mailbox.expunge([copy.uid], None, keep=False)
+                await self._undo(back, copy)
             raise
 
     async def _undo(self, work: Awaitable[object], copy: _Copy) -> None:

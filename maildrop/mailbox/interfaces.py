@@ -24,6 +24,7 @@ from typing import Protocol
 from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
+from maildrop.mailbox.keeping import KeepingStore
 from maildrop.mailbox.steps import Steps
 from maildrop.mailbox.stored_text import StoredText
 from maildrop.mailbox.table import MessageTable
@@ -178,11 +179,26 @@ class StoredMailbox(Protocol):
             KeywordLimit: A new keyword has no room; nothing is changed.
         """
 
-    def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+    def expunge(
+        self, uids: Sequence[int], by: object | None, *, keep: bool = True
+    ) -> Sequence[int]:
         """Remove messages, whatever their flags.
+
+        Args:
+            uids: Which.
+            by: The view that asked for it.
+            keep: Keep them as the store was told (``keeping``); not what only leaves
+                for another place.
 
         Returns:
             The UIDs removed; those already gone are left out.
+        """
+
+    def came_before(self, seconds: float) -> Sequence[int]:
+        """UIDs of messages that came into this mailbox before a moment.
+
+        Args:
+            seconds: The moment, since 1970 UTC.
         """
 
     def stage(self, messages: Sequence[NewMessage]) -> object:
@@ -297,8 +313,11 @@ class StoredMailbox(Protocol):
         """Let go; write what was put off."""
 
 
-class Store(Protocol):
-    """All mailboxes of one account.  Names have levels joined by "/"; INBOX exists."""
+class Store(KeepingStore, Protocol):
+    """All mailboxes of one account.  Names have levels joined by "/"; INBOX exists.
+
+    ``keeping`` has the calls for what was expunged.
+    """
 
     def entries(self) -> list[MailboxEntry]:
         """Every mailbox and every level above one, sorted; INBOX included."""
@@ -347,6 +366,9 @@ class Store(Protocol):
         Args:
             special: Pairs of name and RFC 6154 attribute.
         """
+
+    def tidy(self) -> int:
+        """Remove what interrupted work of long ago left; gives how much that was."""
 
     def close(self) -> None:
         """Let go of what is open."""

@@ -193,9 +193,13 @@ class Mailbox:
             lambda: self.stored.change_flags(uids, change, by), len(uids)
         )
 
-    async def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+    async def expunge(
+        self, uids: Sequence[int], by: object | None, *, keep: bool = True
+    ) -> Sequence[int]:
         """See ``interfaces.StoredMailbox.expunge``."""
-        return await self._run(lambda: self.stored.expunge(uids, by), len(uids))
+        return await self._run(
+            lambda: self.stored.expunge(uids, by, keep=keep), len(uids)
+        )
 
     async def append(
         self, messages: Sequence[NewMessage], by: object | None = None

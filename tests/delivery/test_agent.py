@@ -104,11 +104,11 @@ def failing(
     real = getattr(mailbox, name)
     left = [times]
 
-    def call(*arguments: object) -> object:
+    def call(*arguments: object, **named: object) -> object:
         left[0] -= 1
         if left[0] >= 0:
             raise error
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(mailbox, name, call)
 

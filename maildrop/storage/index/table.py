@@ -68,6 +68,11 @@ class IndexTable(MessageTable):
         self.names.remove(rows)
         super().remove_rows(rows, mod_seq, by)
 
+    def came_before(self, seconds: float) -> list[int]:
+        """UIDs of messages that came into this mailbox before a moment."""
+        came = zip(self.uids, self.saved, self.dates, strict=True)
+        return [uid for uid, saved, date in came if (saved or date) < seconds]
+
     def remember_expunged(self, uids: Sequence[int], mod_seq: int) -> None:
         """Keep in mind which messages went, and when."""
         self.expunged_uids.extend(uids)

@@ -10,6 +10,7 @@ mailbox, ``flagging`` how their flags change.  The one other change, with the le
 locked, and what a crash leaves:
 
     expunge         1 each file removed     messages gone, found by the next scan
+                      or kept (``kept``)
                     2 record in the log     done
 
 That is not synced: after a power cut a message may be back, but none is gone that was
@@ -45,6 +46,7 @@ from maildrop.storage.maildir import moving
 from maildrop.storage.maildir.cut import MaildirCut, Paced, listed
 from maildrop.storage.maildir.flagging import Flagging
 from maildrop.storage.maildir.folder import Folder
+from maildrop.storage.maildir.kept import Shelf, Shelves
 from maildrop.storage.maildir.linked import Linked
 from maildrop.storage.maildir.reading import Reading
 from maildrop.storage.maildir.reconcile import Reconciler, note_of
@@ -72,6 +74,7 @@ class MaildirMailbox(Linked):
         host: Disk, clocks.
         new_uid_validity: Gives a UIDVALIDITY above its argument.
         remembered: Memory for pieces of messages, shared.
+        shelves: What is set for expunged messages.
     """
 
     def __init__(
@@ -81,10 +84,12 @@ class MaildirMailbox(Linked):
         host: Host,
         new_uid_validity: Callable[[int], int],
         remembered: Remembered,
+        shelves: Shelves,
     ) -> None:
         self.name = name
         self.path = path
         self.host = host
+        self.shelf = Shelf(path, shelves, host)
         self.folder = Folder(path)
         try:
             self.ledger = Ledger(path, host, new_uid_validity)
@@ -253,28 +258,34 @@ class MaildirMailbox(Linked):
 
     # -- removing
 
-    def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+    def expunge(
+        self, uids: Sequence[int], by: object | None, *, keep: bool = True
+    ) -> Sequence[int]:
         """Remove messages, whatever their flags."""
         with self.changing():
-            gone, lost = self._expunge(uids, by)
+            gone, lost = self._expunge(uids, by, keep=keep)
         if lost:
             self.look()
             with self.changing():
-                again, _ = self._expunge(lost, by)
+                again, _ = self._expunge(lost, by, keep=keep)
             gone = sorted({*gone, *again})
         return gone
 
     def _expunge(
-        self, uids: Sequence[int], by: object | None
+        self, uids: Sequence[int], by: object | None, *, keep: bool
     ) -> tuple[list[int], list[int]]:
         """Returns the UIDs removed, and those whose file was not there."""
         table = self.table
         gone = []
         lost = []
+        kept = keep and self.shelf.ready()
         for row in table.rows(uids):
             name, mark = split(self._reconciler.path_of(row))
             try:
-                self.host.disk.unlink(name, dir_fd=self.folder.fd_of(mark))
+                if kept:
+                    self.shelf.put(name, self.folder.fd_of(mark), table, row)
+                else:
+                    self.host.disk.unlink(name, dir_fd=self.folder.fd_of(mark))
             except FileNotFoundError:
                 lost.append(table.uids[row])
             except OSError as error:
@@ -284,6 +295,10 @@ class MaildirMailbox(Linked):
         if gone:
             self.forget(gone, by)
         return gone, lost
+
+    def came_before(self, seconds: float) -> Sequence[int]:
+        """UIDs of messages that came into this mailbox before a moment."""
+        return self.table.came_before(seconds)
 
     def forget(self, uids: Sequence[int], by: object | None) -> None:
         """Messages have lost their files to us: they are no more."""
@@ -334,7 +349,7 @@ class MaildirMailbox(Linked):
             moved = finished(moving.move(self, uids, target, by))
         if moved is None:
             moved = moving.copy_octets(self, uids, target)
-            self.expunge(moved.source, by)
+            self.expunge(moved.source, by, keep=False)
         return moved
 
     # -- reading
@@ -394,13 +409,15 @@ class MaildirMailbox(Linked):
 
     @property
     def unsettled(self) -> bool:
-        """Whether the log should be folded."""
-        return self.ledger.compaction_due
+        """Whether the log should be folded, or less be kept of what was expunged."""
+        return self.ledger.compaction_due or self.shelf.shelves.due
 
     def settle(self) -> None:
-        """Fold the log, and the cache if half of it is waste."""
+        """Fold the log, and the cache if half of it is waste; make room."""
         if self.ledger.compaction_due:
             self._compact()
+        if self.shelf.shelves.due:
+            self.shelf.shelves.make_room()
 
     def watched_paths(self) -> Iterable[str]:
         """The directories that change, and the one that the log is in."""
@@ -412,6 +429,7 @@ class MaildirMailbox(Linked):
 
     def _let_go(self) -> None:
         self.folder.close()
+        self.shelf.close()
         self.pieces.close()
         self.ledger.close()
 

@@ -15,6 +15,8 @@ Files in the account's Maildir, beside those of INBOX itself:
     maildrop.renaming         a rename under way
     maildrop.creating.N       a mailbox being made
     maildrop.deleted.N        a mailbox being removed
+    maildrop.kept.N/.Work     one that was deleted and can come back (``restoring``)
+    maildrop.kept/            expunged messages, as in every mailbox (``kept``)
 
 States on disk, and what a crash leaves:
 
@@ -22,6 +24,8 @@ States on disk, and what a crash leaves:
               2 renamed to its name, synced       done
     delete    1 renamed to maildrop.deleted.N     gone; removed by the next ``entries``
               2 removed                           done
+    delete,   1 maildrop.kept.N made              an empty directory, removed some day
+    kept      2 renamed into it                   done
     rename    1 maildrop.renaming written         the old names; the next one goes on
               2 each directory renamed            some old, some new; the same
               3 maildrop.renaming removed         done
@@ -33,6 +37,7 @@ link is no mailbox.
 """
 
 import contextlib
+import functools
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -48,14 +53,18 @@ from maildrop.errors import (
     MailboxNotSelectable,
 )
 from maildrop.mailbox.interfaces import MailboxEntry
+from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import locked
 from maildrop.storage.index.opening import still
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
+from maildrop.storage.maildir.kept import Shelves
 from maildrop.storage.maildir.layout import directory_of, name_of
 from maildrop.storage.maildir.mailbox import MaildirMailbox
+from maildrop.storage.maildir.restoring import DELETED as KEPT, KeptMail
 from maildrop.storage.maildir.subscriptions import Subscriptions
+from maildrop.storage.maildir.tidying import tidy
 from maildrop.storage.name_lists import NameList
 
 _PARTS: Final = ("tmp", "new", "cur")
@@ -93,6 +102,8 @@ class MaildirStore:
         self._subscriptions = Subscriptions(path, host)
         self._special = NameList(f"{path}/maildrop.special-use", host)
         self._journal = f"{path}/{_RENAMING}"
+        self._shelves = Shelves(self._make_room)
+        self._kept = KeptMail(path, host, self._shelves, self)
         with translated(f"make {path}"):
             host.disk.make_directories(path)
             self._complete(path)
@@ -118,7 +129,7 @@ class MaildirStore:
         except AccessDenied:  # it is there; whoever opens it will be told
             return True
 
-    def _directories(self) -> list[str]:
+    def directories(self) -> list[str]:
         """Every directory that has a mailbox's name and form."""
         with translated(f"list {self._root}"), os.scandir(self._root) as listed:
             found = [entry for entry in listed if entry.is_dir(follow_symlinks=False)]
@@ -140,7 +151,7 @@ class MaildirStore:
     def entries(self) -> list[MailboxEntry]:
         """Every mailbox and every level above one, sorted."""
         self._go_on_renaming()
-        names = {name_of(directory) or "" for directory in self._directories()}
+        names = {name_of(directory) or "" for directory in self.directories()}
         names.add("INBOX")
         above: set[str] = set()
         for name in names:
@@ -160,7 +171,7 @@ class MaildirStore:
         ]
 
     def _children(self, directory: str) -> list[str]:
-        return [d for d in self._directories() if d.startswith(directory + ".")]
+        return [d for d in self.directories() if d.startswith(directory + ".")]
 
     # -- opening
 
@@ -174,12 +185,17 @@ class MaildirStore:
             raise MailboxNotFound(f"no mailbox {name!r}")
         with translated(f"make {self._path(directory)}"):
             self._complete(self._path(directory))
+        return self.open_at(name, self._path(directory))
+
+    def open_at(self, name: str, path: str) -> MaildirMailbox:
+        """Open a mailbox wherever it is."""
         return MaildirMailbox(
             name,
-            self._path(directory),
+            path,
             self._host,
             self._next_uid_validity,
             self._remembered,
+            self._shelves,
         )
 
     def _next_uid_validity(self, above: int) -> int:
@@ -189,7 +205,7 @@ class MaildirStore:
     # -- changing
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[None]:
         """One at a time makes, removes and renames mailboxes."""
         with locked(f"{self._root}/maildrop.lock", self._host):
             self._finish_renaming()
@@ -198,7 +214,7 @@ class MaildirStore:
     def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox; the levels above are there by its name."""
         directory = directory_of(name)
-        with self._changing():
+        with self.changing():
             if self._is_mailbox(directory):
                 raise MailboxExists(f"mailbox {name!r} exists")
             with translated(f"make {self._path(directory)}"):
@@ -231,18 +247,28 @@ class MaildirStore:
         directory = directory_of(name)
         if not directory:
             raise MailboxNotRemovable("INBOX stays")
-        with self._changing():
+        with self.changing():
             if not self._is_mailbox(directory):
                 if self._children(directory):
                     raise MailboxNotRemovable(f"{name!r} has mailboxes below it")
                 raise MailboxNotFound(f"no mailbox {name!r}")
-            beside = self._path(self._unused(_DELETED))
+            keeping = self._shelves.keeping
+            beside = self._path(self._unused(KEPT if keeping.seconds else _DELETED))
+            target = beside
             with translated(f"remove {self._path(directory)}"):
+                if keeping.seconds:
+                    self._host.disk.make_directory(beside)
+                    target = f"{beside}/{directory}"
                 with still(self._path(directory), self._host):
-                    self._host.disk.rename(self._path(directory), beside)
+                    self._host.disk.rename(self._path(directory), target)
+                if keeping.seconds:
+                    self._host.disk.synchronize_directory(beside)
                 self._host.disk.synchronize_directory(self._root)
         self._special.remove(name)
-        self._host.disk.remove_tree(beside)
+        if keeping.seconds:
+            self._shelves.added(keeping.octets)  # how much that is, giving up will tell
+        else:
+            self._host.disk.remove_tree(beside)
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename with all children; INBOX moves its messages."""
@@ -250,7 +276,7 @@ class MaildirStore:
         if not old:
             self._move_inbox(new_name)
             return
-        with self._changing():
+        with self.changing():
             pairs = self._renamed(name, old, new_name, new)
             lines = "".join([f"{a}\t{b}\n" for a, b in pairs])
             with translated(f"rename {self._path(old)}"):
@@ -279,7 +305,7 @@ class MaildirStore:
     def _go_on_renaming(self) -> None:
         """Somebody may have died while renaming."""
         if os.path.lexists(self._journal):
-            with self._changing():
+            with self.changing():
                 pass
 
     def _finish_renaming(self) -> None:
@@ -345,6 +371,42 @@ class MaildirStore:
                 self.create(name)
             self._special.add(name, use)
             self.subscribe(name)
+
+    # -- what was expunged
+
+    def keep(self, keeping: Keeping) -> None:
+        """From now on keep what is expunged so."""
+        self._shelves.keeping = keeping
+
+    def kept(self) -> list[Kept]:
+        """All that can be brought back, the oldest first."""
+        return self._kept.all()
+
+    def read_kept(self, kept: Kept) -> bytes | None:
+        """The whole message; None when it is no more."""
+        return self._kept.read(kept)
+
+    def restore(self, kept: Sequence[Kept]) -> list[Restored]:
+        """Bring messages back."""
+        return self._kept.restore(kept)
+
+    def give_up(self, before: float, octets: int = 0) -> Freed:
+        """Remove for good what is kept."""
+        return self._kept.give_up(before, octets)
+
+    def _make_room(self) -> None:
+        keeping = self._shelves.keeping
+        self._kept.give_up(self._host.clock() - keeping.seconds, keeping.octets)
+
+    def tidy(self) -> int:
+        """Remove old files from tmp/."""
+        removed = 0
+        for directory in ("", *self.directories()):
+            name = name_of(directory) or "INBOX"
+            removed += tidy(
+                functools.partial(self.open, name), self._path(directory), self._host
+            )
+        return removed
 
     def close(self) -> None:
         """Mailboxes are closed one by one; nothing else is open."""

@@ -2,6 +2,9 @@
 
 In this file:
     announce     note that octets are about to be appended
+    ended        note that they are there
+    restored     which expunged messages have been brought back
+    forget_restored
     is_open      whether an append was begun and not ended
     end_append   cut off what a crash left of one
 
@@ -14,11 +17,15 @@ In this file:
 | 4 | removed, in the record that gives the UIDs | new | done |
 
 What another program appended behind half a message stays; so does the half, then.
+
+Of expunged messages that are brought back it is noted with the intent that they are on
+their way, and with its end whether they came: nobody brings them back twice.
 """
 
 import os
 import re
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 from maildrop.storage.index.batch import Batch
@@ -26,21 +33,62 @@ from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.mbox.file import Appendix, MboxFile
 
 _NAME: Final = b"append"
+_RESTORED: Final = b"restored/"
+_COMING: Final = b"0"
+_CAME: Final = b"1"
 _VALUE: Final = re.compile(rb"(\d{1,15}) (\d{1,15}) (\d{1,10})")
 
 
-def announce(ledger: Ledger, appendix: Appendix) -> None:
-    """Note what is about to be appended; the ledger is locked."""
+def announce(
+    ledger: Ledger, appendix: Appendix, restoring: Sequence[bytes] = ()
+) -> None:
+    """Note what is about to be appended; the ledger is locked.
+
+    Args:
+        ledger: Where.
+        appendix: What.
+        restoring: Keys of the expunged messages that it brings back.
+    """
     batch = ledger.batch(quiet=True)
+    for key in restoring:
+        batch.note(_RESTORED + key, _COMING)
     octets = appendix.octets
     value = b"%d %d %d" % (appendix.size, len(octets), zlib.crc32(octets))
     batch.note(_NAME, value)
     ledger.commit(batch)
 
 
-def ended(batch: Batch) -> None:
-    """Remove the note with the changes of a batch."""
+def ended(ledger: Ledger, batch: Batch, *, whole: bool = True) -> None:
+    """Remove the note with the changes of a batch.
+
+    Args:
+        ledger: Where it is.
+        batch: The changes.
+        whole: All that was announced is there.
+    """
     batch.note(_NAME, b"")
+    for name, value in ledger.table.notes.items():
+        if name.startswith(_RESTORED) and value == _COMING:
+            batch.note(name, _CAME if whole else b"")
+
+
+def restored(ledger: Ledger) -> list[bytes]:
+    """Keys of expunged messages that have been brought back."""
+    return [
+        name.removeprefix(_RESTORED)
+        for name in ledger.table.notes
+        if name.startswith(_RESTORED) and ledger.table.notes[name] == _CAME
+    ]
+
+
+def forget_restored(ledger: Ledger) -> None:
+    """Nobody will bring them back once more."""
+    with ledger.locked():
+        batch = ledger.batch(quiet=True)
+        for key in restored(ledger):
+            batch.note(_RESTORED + key, b"")
+        if batch:
+            ledger.commit(batch)
 
 
 def is_open(ledger: Ledger) -> bool:
@@ -58,6 +106,7 @@ def end_append(fd: int, file: MboxFile, ledger: Ledger) -> None:
         return
     with ledger.locked():
         found = _VALUE.fullmatch(ledger.table.notes.get(_NAME, b""))
+        whole = False
         if found is not None:
             size, length, checksum = map(int, found.groups())
             there = os.fstat(fd).st_size
@@ -65,5 +114,5 @@ def end_append(fd: int, file: MboxFile, ledger: Ledger) -> None:
             if size < there <= size + length and not whole:
                 file.cut(fd, size)
         batch = ledger.batch(quiet=True)
-        ended(batch)
+        ended(ledger, batch, whole=whole)
         ledger.commit(batch)

@@ -13,7 +13,7 @@ Order of the locks: mbox first, then ledger.
 | operation | steps | a crash in between |
 |---|---|---|
 | publish | noted (``intent``); appended, synced; ledger record, synced | see there |
-| expunge | tail rewritten (``rewrite``); ledger record | the file tells: gone from it |
+| expunge | copied (``kept``); tail rewritten (``rewrite``); record | the file tells |
 | flags | ledger record | the file says less until ``settle`` |
 | settle | fields overwritten, or tail rewritten; layout saved | done again |
 | move | copied and synced there, then expunged here | in both mailboxes |
@@ -22,7 +22,7 @@ Order of the locks: mbox first, then ledger.
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.logger import Logger
@@ -47,6 +47,7 @@ from maildrop.storage.mbox import intent
 from maildrop.storage.mbox.compose import compose, octets_of
 from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible
+from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.layout import Layout, Stamp
 from maildrop.storage.mbox.places import Places
 from maildrop.storage.mbox.scan import digest
@@ -65,6 +66,7 @@ class _Staged:
     raw: list[bytes]
     sizes: list[int]
     digests: list[bytes]
+    restoring: Sequence[bytes] = ()
 
 
 class MboxMailbox:
@@ -77,6 +79,7 @@ class MboxMailbox:
         ledger: Opened there.
         host: Disk, time, chance.
         remembered: Memory for pieces, shared by all mailboxes.
+        kept: Where expunged messages are kept.
         optional: The file may be missing: then the mailbox is empty (INBOX).
     """
 
@@ -91,10 +94,12 @@ class MboxMailbox:
         ledger: Ledger,
         host: Host,
         remembered: Remembered,
+        kept: KeepFile,
         *,
         optional: bool,
     ) -> None:
         self.name = name
+        self._kept = kept
         self._file = file
         self._control = control
         self._ledger = ledger
@@ -223,7 +228,7 @@ class MboxMailbox:
     def unsettled(self) -> bool:
         """Whether the file shows other flags than the ledger."""
         layout, table = self._places.layout, self.table
-        if len(layout) != len(table) or self._ledger.compaction_due:
+        if len(layout) != len(table) or self._ledger.compaction_due or self._kept.due:
             return True
         shown = layout.status.translate(_SYSTEM_ONLY)
         return shown != table.flags or layout.keywords != table.keywords
@@ -236,6 +241,8 @@ class MboxMailbox:
                     self._places.changed = True
         if self._ledger.compaction_due:
             self._ledger.compact()
+        if self._kept.due:
+            self._kept.make_room()
 
     def _save_layout(self) -> None:
         if self._places.changed and not self._ledger.read_only:
@@ -245,11 +252,17 @@ class MboxMailbox:
 
     # -- removing
 
-    def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+    def expunge(
+        self, uids: Sequence[int], by: object | None, *, keep: bool = True
+    ) -> Sequence[int]:
         """Remove messages."""
         with self._writing() as fd:
             layout = self._places.layout
             gone = [self.table.uids[row] for row in self.table.rows(uids)]
+            if keep:
+                self._kept.put(
+                    self.name, self.table, gone, lambda uid: self._read(fd, uid)
+                )
             removed = set(gone)
             settle(fd, self._file, layout, self.table, removed)
             self._places.changed = True
@@ -260,9 +273,19 @@ class MboxMailbox:
                     self._ledger.commit(batch, by)
         return gone
 
+    def keep_all(self) -> None:
+        """The mailbox is about to be deleted: keep its messages."""
+        with self._writing() as fd:
+            uids = self._kept.newest(self.table)
+            self._kept.put(self.name, self.table, uids, lambda uid: self._read(fd, uid))
+
+    def came_before(self, seconds: float) -> Sequence[int]:
+        """UIDs of messages that came into this mailbox before a moment."""
+        return self.table.came_before(seconds)
+
     # -- adding
 
-    def stage(self, messages: Sequence[NewMessage]) -> object:
+    def stage(self, messages: Sequence[NewMessage]) -> _Staged:
         """Put messages into the form of the file, in memory."""
         now = self._host.clock()
         staged = _Staged(messages, [], [], [])
@@ -281,7 +304,7 @@ class MboxMailbox:
             raise TypeError("publish takes what stage gave")
         with self._writing() as fd, self._ledger.locked():
             appendix = self._file.appendix(fd, staged.raw)
-            intent.announce(self._ledger, appendix)
+            intent.announce(self._ledger, appendix, staged.restoring)
             self._file.append(fd, appendix)
             try:
                 return self._record(staged, appendix.starts, by)
@@ -323,11 +346,32 @@ class MboxMailbox:
                 object_id=int.from_bytes(self._host.random(8), "little"),
             )
             places.append((uid, start, len(raw), flags, keywords))
-        intent.ended(batch)
+        intent.ended(self._ledger, batch)
         self._ledger.commit(batch, by)
         for place in places:
             self._places.layout.append(*place)
         return range(first, first + len(places))
+
+    def bring_back(self, messages: Mapping[bytes, NewMessage]) -> dict[bytes, int]:
+        """Append expunged messages, and note that they are back.
+
+        Args:
+            messages: By key (``kept.key_of``).
+
+        Returns:
+            Their UIDs by key.
+        """
+        staged = self.stage(list(messages.values()))
+        staged.restoring = list(messages)
+        return dict(zip(messages, self.publish(staged, None), strict=True))
+
+    def brought_back(self) -> list[bytes]:
+        """Keys of messages that were brought back and may not be so again."""
+        return intent.restored(self._ledger)
+
+    def forget_brought_back(self) -> None:
+        """Nobody will bring them back again."""
+        intent.forget_restored(self._ledger)
 
     def discard(self, staged: object) -> None:
         """Nothing was written."""
@@ -362,7 +406,7 @@ class MboxMailbox:
     ) -> Copied:
         """Copy, then remove."""
         copied = self.copy(uids, target)
-        self.expunge(copied.source, by)
+        self.expunge(copied.source, by, keep=False)
         return copied
 
     cut = None  # to add is one piece of work

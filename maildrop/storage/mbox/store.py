@@ -14,7 +14,7 @@ mailbox, below ``control``: ``INBOX``, and ``=a/=b`` for the mailbox ``a/b``.
 | operation | steps | a crash in between |
 |---|---|---|
 | create | directories made; file made; directory synced | some empty levels |
-| delete | control directory removed; file removed | an empty ledger: numbered anew |
+| delete | copied (``kept``); control directory, file removed | numbered anew |
 | rename | control renamed; file renamed | the new name has a ledger and no file |
 
 Security: a name is cut into levels, and each level is encoded and checked before it
@@ -42,6 +42,7 @@ from maildrop.errors import (
 )
 from maildrop.imap.wire.mailbox_name import decode, encode
 from maildrop.mailbox.interfaces import MailboxEntry
+from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.mailbox.names import check
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
@@ -49,8 +50,10 @@ from maildrop.storage.index.opening import LOG, still
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
 from maildrop.storage.mbox.file import MboxFile
+from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.locks import METHODS
 from maildrop.storage.mbox.mailbox import MboxMailbox
+from maildrop.storage.mbox.restoring import KeptMail
 from maildrop.storage.name_lists import NameList
 
 #: Levels of directories looked into, and names listed at most.
@@ -92,6 +95,8 @@ class MboxStore:
         self._owner = owner
         self._subscribed = NameList(os.path.join(folders, ".subscriptions"), host)
         self._special = NameList(os.path.join(control, "maildrop.special-use"), host)
+        self._keep_file = KeepFile(control, host)
+        self._kept = KeptMail(control, host, self._keep_file, self)
 
     # -- names and paths
 
@@ -214,6 +219,7 @@ class MboxStore:
             ledger,
             self._host,
             self._remembered,
+            self._keep_file,
             optional=name == "INBOX",
         )
 
@@ -273,11 +279,20 @@ class MboxStore:
                 disk.remove_directory(path)
             else:
                 control = self._control_of(name)
+                if self._keep_file.keeping.seconds:
+                    self._keep_all(name)
                 with self._still(control):
                     disk.remove_tree(control)
                     disk.unlink(path)
             disk.synchronize_directory(os.path.dirname(path))
         self._special.remove(name)
+
+    def _keep_all(self, name: str) -> None:
+        mailbox = self.open(name)
+        try:
+            mailbox.keep_all()
+        finally:
+            mailbox.close()
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename with all children; INBOX moves its messages."""
@@ -355,6 +370,32 @@ class MboxStore:
             self._host.disk.make_directories(path)
         except FileExistsError:
             raise StorageFailure(f"{path} is no directory") from None
+
+    # -- what was expunged
+
+    def keep(self, keeping: Keeping) -> None:
+        """From now on keep what is expunged so."""
+        self._keep_file.keeping = keeping
+
+    def kept(self) -> list[Kept]:
+        """All that can be brought back, the oldest first."""
+        return self._kept.all()
+
+    def read_kept(self, kept: Kept) -> bytes | None:
+        """The whole message; None when it is no more."""
+        return self._keep_file.read(kept)
+
+    def restore(self, kept: Sequence[Kept]) -> list[Restored]:
+        """Bring messages back."""
+        return self._kept.restore(kept)
+
+    def give_up(self, before: float, octets: int = 0) -> Freed:
+        """Remove for good what is kept."""
+        return self._keep_file.give_up(before, octets)
+
+    def tidy(self) -> int:
+        """An interrupted append is cut off by whoever opens the mailbox."""
+        return 0
 
     def close(self) -> None:
         """Nothing is open."""

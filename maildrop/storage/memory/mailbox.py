@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from maildrop.errors import MailboxInUse, MailboxVanished, MessageExpunged
 from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.mailbox.keeping import Kept
 from maildrop.mailbox.table import MessageTable
 from maildrop.message.fragments import fragment
+from maildrop.storage.memory.shelf import Shelf
 
 
 class MemoryMailbox:
@@ -16,18 +18,43 @@ class MemoryMailbox:
     read_only = False
     inline = sys.maxsize
 
-    def __init__(self, name: str, uid_validity: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        uid_validity: int,
+        now: Callable[[], float],
+        shelf: Shelf | None = None,
+    ) -> None:
         self.name = name
         self.table = MessageTable(uid_validity)
         self._now = now
+        self._shelf = shelf or Shelf()
         self._octets: dict[int, bytes] = {}
+        self._came: dict[int, int] = {}
         self._fragments: dict[tuple[int, bytes], bytes] = {}
         self._locked = False
         self._gone = False
 
     def vanish(self) -> None:
         """The mailbox was deleted."""
+        for row in range(len(self.table)):
+            self._keep(row)
         self._gone = True
+
+    def _keep(self, row: int) -> None:
+        table, octets = self.table, self._octets[self.table.uids[row]]
+        kept = Kept(
+            mailbox=self.name,
+            uid_validity=table.uid_validity,
+            uid=table.uids[row],
+            expunged=self._now(),
+            date=table.dates[row],
+            size=len(octets),
+            flags=table.flags[row],
+            keywords=tuple(table.keywords_of(table.keywords[row])),
+            place=self._shelf.place(),
+        )
+        self._shelf.put(kept, octets)
 
     def refresh(self) -> None:
         """Nobody else writes here."""
@@ -70,14 +97,18 @@ class MemoryMailbox:
             table.record(changed, mod_seq, by)
         return changed
 
-    def expunge(self, uids: Sequence[int], by: object | None) -> Sequence[int]:
+    def expunge(
+        self, uids: Sequence[int], by: object | None, *, keep: bool = True
+    ) -> Sequence[int]:
         """Remove messages."""
         rows = self.table.rows(uids)
         gone = [self.table.uids[row] for row in rows]
         if gone:
+            for row in rows if keep else ():
+                self._keep(row)
             self.table.remove_rows(rows, self._next_mod_seq(), by)
             for uid in gone:
-                del self._octets[uid]
+                del self._octets[uid], self._came[uid]
             removed = set(gone)
             for key in [key for key in self._fragments if key[0] in removed]:
                 del self._fragments[key]
@@ -114,7 +145,12 @@ class MemoryMailbox:
             uid, len(octets), date, flags & ALL_SYSTEM, keywords, mod_seq
         )
         self._octets[uid] = octets
+        self._came[uid] = int(self._now())
         return uid
+
+    def came_before(self, seconds: float) -> Sequence[int]:
+        """UIDs of messages that came into this mailbox before a moment."""
+        return [uid for uid, came in self._came.items() if came < seconds]
 
     def discard(self, staged: object) -> None:
         """Nothing was kept."""
@@ -148,7 +184,7 @@ class MemoryMailbox:
     ) -> Copied:
         """Move messages."""
         copied = self.copy(uids, target)
-        self.expunge(copied.source, by)
+        self.expunge(copied.source, by, keep=False)
         return copied
 
     cut = None  # to add is one piece of work

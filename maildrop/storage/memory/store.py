@@ -11,6 +11,7 @@ vanish with the process.
 import itertools
 from collections.abc import Callable, Sequence
 
+from maildrop.durable import Content
 from maildrop.errors import (
     MailboxExists,
     MailboxNameInvalid,
@@ -19,9 +20,11 @@ from maildrop.errors import (
     MailboxNotSelectable,
 )
 from maildrop.mailbox.account import Account
-from maildrop.mailbox.interfaces import MailboxEntry
+from maildrop.mailbox.interfaces import MailboxEntry, NewMessage
+from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.mailbox.names import check
 from maildrop.storage.memory.mailbox import MemoryMailbox
+from maildrop.storage.memory.shelf import Shelf
 
 #: Levels of hierarchy a name may have.
 LEVELS_MAX = 32
@@ -57,10 +60,13 @@ class MemoryStore:
         self._special: dict[str, tuple[str, ...]] = {}
         self._subscribed: set[str] = set()
         self._provided = False
+        self._shelf = Shelf()
         self._add("INBOX")
 
     def _add(self, name: str) -> None:
-        self._mailboxes[name] = MemoryMailbox(name, next(self._validities), self._now)
+        self._mailboxes[name] = MemoryMailbox(
+            name, next(self._validities), self._now, self._shelf
+        )
 
     def entries(self) -> list[MailboxEntry]:
         """Every mailbox and level."""
@@ -166,6 +172,49 @@ class MemoryStore:
                 self.create(name)
             self._special[name] = (use,)
             self._subscribed.add(name)
+
+    # -- what was expunged
+
+    def keep(self, keeping: Keeping) -> None:
+        """From now on keep what is expunged so."""
+        self._shelf.keeping = keeping
+
+    def kept(self) -> list[Kept]:
+        """All that can be brought back, the oldest first."""
+        return [kept for kept, _ in self._shelf.kept.values()]
+
+    def read_kept(self, kept: Kept) -> bytes | None:
+        """The whole message; None when it is no more."""
+        return self._shelf.kept.get(kept.place, (kept, None))[1]
+
+    def restore(self, kept: Sequence[Kept]) -> list[Restored]:
+        """Bring messages back."""
+        restored = []
+        for each in kept:
+            octets = self.read_kept(each)
+            if octets is None:
+                continue
+            if self._mailboxes.get(each.mailbox) is None:
+                self.create(each.mailbox)
+            mailbox = self.open(each.mailbox)
+            new = NewMessage(
+                Content.of(octets),
+                flags=each.flags,
+                keywords=each.keywords,
+                date=each.date,
+            )
+            [uid] = mailbox.publish(mailbox.stage([new]), None)
+            del self._shelf.kept[each.place]
+            restored.append(Restored(each, each.mailbox, uid))
+        return restored
+
+    def give_up(self, before: float, octets: int = 0) -> Freed:
+        """Remove for good what is kept."""
+        return self._shelf.give_up(before, octets)
+
+    def tidy(self) -> int:
+        """Nothing is left of what was interrupted."""
+        return 0
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -2,7 +2,8 @@
 
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
+from tests.storage.undelete import UndeleteContract
 
 
-class TestMaildir(StoreContract, HierarchyContract):
+class TestMaildir(StoreContract, HierarchyContract, UndeleteContract):
     """A Maildir with Maildir++ folders."""

@@ -2,7 +2,8 @@
 
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
+from tests.storage.undelete import UndeleteContract
 
 
-class TestMbox(StoreContract, HierarchyContract):
+class TestMbox(StoreContract, HierarchyContract, UndeleteContract):
     """An inbox and a directory of mailboxes."""
