@@ -25,6 +25,7 @@ from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.keeping import KeepingStore
+from maildrop.mailbox.numbering import NumberingMailbox, NumberingStore
 from maildrop.mailbox.steps import Steps
 from maildrop.mailbox.stored_text import StoredText
 from maildrop.mailbox.table import MessageTable
@@ -121,8 +122,11 @@ class Cut(Protocol):
         """Move messages."""
 
 
-class StoredMailbox(Protocol):
-    """One open mailbox of a store."""
+class StoredMailbox(NumberingMailbox, Protocol):
+    """One open mailbox of a store.
+
+    ``numbering`` has the calls for mail that was numbered elsewhere.
+    """
 
     @property
     def name(self) -> str:
@@ -313,10 +317,11 @@ class StoredMailbox(Protocol):
         """Let go; write what was put off."""
 
 
-class Store(KeepingStore, Protocol):
+class Store(KeepingStore, NumberingStore, Protocol):
     """All mailboxes of one account.  Names have levels joined by "/"; INBOX exists.
 
-    ``keeping`` has the calls for what was expunged.
+    ``keeping`` has the calls for what was expunged, ``numbering`` those for mail that
+    was numbered elsewhere.
     """
 
     def entries(self) -> list[MailboxEntry]:

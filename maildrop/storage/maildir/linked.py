@@ -12,11 +12,12 @@ from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.index.numbering import Numbered
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.maildir.folder import Folder
 
 
-class Linked(abc.ABC):
+class Linked(Numbered):
     """One Maildir, open.
 
     Attributes:
@@ -32,6 +33,11 @@ class Linked(abc.ABC):
     folder: Folder
     ledger: Ledger
     pieces: Fragments
+
+    @property
+    def numbers(self) -> Ledger:
+        """See ``Numbered``."""
+        return self.ledger
 
     @property
     @abc.abstractmethod

@@ -56,6 +56,7 @@ from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import locked
+from maildrop.storage.index.numbering import renumber
 from maildrop.storage.index.opening import still
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
@@ -201,6 +202,15 @@ class MaildirStore:
     def _next_uid_validity(self, above: int) -> int:
         path = f"{self._root}/maildrop.uidvalidity"
         return next_uid_validity(path, self._host, above)
+
+    def renumber(self, name: str, uid_validity: int | None = None) -> int:
+        """Give a mailbox another UIDVALIDITY."""
+        self.open(name).close()
+        above = 0 if uid_validity is None else uid_validity - 1
+        fresh = self._next_uid_validity(above)  # later ones are larger than either
+        given = fresh if uid_validity is None else uid_validity
+        renumber(self._path(directory_of(name)), self._host, given)
+        return given
 
     # -- changing
 

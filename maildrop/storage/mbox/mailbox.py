@@ -49,9 +49,11 @@ from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible
 from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.layout import Layout, Stamp
+from maildrop.storage.mbox.numbered import MboxNumbered
 from maildrop.storage.mbox.places import Places
 from maildrop.storage.mbox.scan import digest
 from maildrop.storage.mbox.settling import settle
+from maildrop.storage.uidl_form import made
 
 POP3_LOCK = "maildrop.pop3.lock"
 
@@ -69,7 +71,7 @@ class _Staged:
     restoring: Sequence[bytes] = ()
 
 
-class MboxMailbox:
+class MboxMailbox(MboxNumbered):
     """A mailbox whose messages are in one file.
 
     Args:
@@ -460,9 +462,16 @@ class MboxMailbox:
     def uidls(self) -> list[bytes]:
         """POP3 unique ids (RFC 1939 section 7)."""
         table = self.table
-        form = b"%08x%%08x" % table.uid_validity
         fixed = table.uidls
-        return [fixed.get(uid) or form % uid for uid in table.uids]
+        found = made(table)
+        if found is None:
+            form = b"%08x%%08x" % table.uid_validity
+            found = list(map(form.__mod__, table.uids))
+        if not fixed:
+            return found
+        return [
+            fixed.get(uid) or text for uid, text in zip(table.uids, found, strict=True)
+        ]
 
     # -- the rest
 

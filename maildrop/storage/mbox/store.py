@@ -46,6 +46,7 @@ from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.mailbox.names import check
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.index.numbering import renumber
 from maildrop.storage.index.opening import LOG, still
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
@@ -226,6 +227,15 @@ class MboxStore:
     def _next_uid_validity(self, above: int) -> int:
         path = os.path.join(self._control, "maildrop.uidvalidity")
         return next_uid_validity(path, self._host, above)
+
+    def renumber(self, name: str, uid_validity: int | None = None) -> int:
+        """Give a mailbox another UIDVALIDITY."""
+        self.open(name).close()
+        above = 0 if uid_validity is None else uid_validity - 1
+        fresh = self._next_uid_validity(above)  # later ones are larger than either
+        given = fresh if uid_validity is None else uid_validity
+        renumber(self._control_of(name), self._host, given)
+        return given
 
     # -- changing
 

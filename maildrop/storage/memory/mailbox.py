@@ -1,5 +1,6 @@
 """One mailbox in memory."""
 
+import copy
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -7,7 +8,7 @@ from maildrop.errors import MailboxInUse, MailboxVanished, MessageExpunged
 from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
 from maildrop.mailbox.keeping import Kept
-from maildrop.mailbox.table import MessageTable
+from maildrop.mailbox.table import Journal, MessageTable
 from maildrop.message.fragments import fragment
 from maildrop.storage.memory.shelf import Shelf
 
@@ -32,6 +33,7 @@ class MemoryMailbox:
         self._octets: dict[int, bytes] = {}
         self._came: dict[int, int] = {}
         self._fragments: dict[tuple[int, bytes], bytes] = {}
+        self._uidls: dict[int, bytes] = {}
         self._locked = False
         self._gone = False
 
@@ -40,6 +42,25 @@ class MemoryMailbox:
         for row in range(len(self.table)):
             self._keep(row)
         self._gone = True
+
+    def renumbered(self, uid_validity: int) -> "MemoryMailbox":
+        """The same mailbox with another UIDVALIDITY, for those who open it from now."""
+        fresh = copy.copy(self)
+        fresh.table = copy.copy(self.table)
+        fresh.table.uid_validity = uid_validity
+        fresh.table.journal = Journal()
+        self._gone = True
+        return fresh
+
+    def reserve(self, uid_next: int, mod_seq: int = 0) -> None:
+        """Raise UIDNEXT and HIGHESTMODSEQ."""
+        table = self.table
+        table.uid_next = max(table.uid_next, uid_next)
+        table.highest_mod_seq = max(table.highest_mod_seq, mod_seq)
+
+    def fix_uidls(self, uids: Sequence[int], texts: Sequence[bytes]) -> None:
+        """Keep POP3 unique ids."""
+        self._uidls.update(zip(uids, texts, strict=True))
 
     def _keep(self, row: int) -> None:
         table, octets = self.table, self._octets[self.table.uids[row]]
@@ -221,7 +242,7 @@ class MemoryMailbox:
     def uidls(self) -> list[bytes]:
         """POP3 unique ids."""
         form = b"%08x%%08x" % self.table.uid_validity
-        return [form % uid for uid in self.table.uids]
+        return [self._uidls.get(uid) or form % uid for uid in self.table.uids]
 
     def lock_maildrop(self) -> Callable[[], None]:
         """The exclusive-access lock of POP3."""

@@ -90,6 +90,13 @@ class MemoryStore:
             raise MailboxNotSelectable(f"{name!r} holds no messages")
         return mailbox
 
+    def renumber(self, name: str, uid_validity: int | None = None) -> int:
+        """Give a mailbox another UIDVALIDITY."""
+        mailbox = self.open(name)
+        given = next(self._validities) if uid_validity is None else uid_validity
+        self._mailboxes[name] = mailbox.renumbered(given)
+        return given
+
     def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox and the levels above it."""
         check(name)

@@ -2,8 +2,11 @@
 
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
+from tests.storage.numbering import NumberingContract
 from tests.storage.undelete import UndeleteContract
 
 
-class TestMaildir(StoreContract, HierarchyContract, UndeleteContract):
+class TestMaildir(
+    StoreContract, HierarchyContract, NumberingContract, UndeleteContract
+):
     """A Maildir with Maildir++ folders."""

@@ -2,8 +2,9 @@
 
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
+from tests.storage.numbering import NumberingContract
 from tests.storage.undelete import UndeleteContract
 
 
-class TestMbox(StoreContract, HierarchyContract, UndeleteContract):
+class TestMbox(StoreContract, HierarchyContract, NumberingContract, UndeleteContract):
     """An inbox and a directory of mailboxes."""

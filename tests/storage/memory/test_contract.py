@@ -7,6 +7,7 @@ import pytest
 from maildrop.storage.memory.store import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
+from tests.storage.numbering import NumberingContract
 from tests.storage.undelete import UndeleteContract
 
 
@@ -16,5 +17,5 @@ def open_store() -> Callable[[], MemoryStore]:
     return lambda: store
 
 
-class TestMemory(StoreContract, HierarchyContract, UndeleteContract):
+class TestMemory(StoreContract, HierarchyContract, NumberingContract, UndeleteContract):
     """Mail that vanishes with the process."""
