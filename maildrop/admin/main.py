@@ -35,6 +35,8 @@ from maildrop.errors import (
 
 #: The commands; each is in the file of its name.
 COMMANDS: Final = (
+    "adopt",
+    "check",
     "completion",
     "config",
     "demo",

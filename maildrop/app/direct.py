@@ -13,7 +13,7 @@ missing, and those of the store.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from twisted.internet.task import Clock
 
@@ -24,6 +24,7 @@ from maildrop.app.stores import Stores
 from maildrop.errors import NoSuchUser
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
+from maildrop.storage.findings import Part
 
 
 class Direct:
@@ -73,3 +74,7 @@ class Direct:
                 yield store
             finally:
                 store.close()
+
+    def parts(self, account: Account) -> Iterable[Part]:
+        """What of an account can be checked; called with its rights."""
+        return self._stores.parts(account)

@@ -14,15 +14,17 @@ Control files of an mbox lie in ``mailboxes/USER`` below the state directory.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from maildrop.app.privileges import Rights, make_directory
 from maildrop.app.threads import patient
 from maildrop.errors import ConfigurationError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
+from maildrop.storage.findings import Part
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
+from maildrop.storage.maildir.check import MaildirInspect
 from maildrop.storage.maildir.store import MaildirStore
 from maildrop.storage.mbox.locks import METHODS
 from maildrop.storage.mbox.store import MboxStore
@@ -62,9 +64,7 @@ class Stores:
         Raises:
             ConfigurationError: Its location names none.
         """
-        host = self._host
-        if host is None:  # not before we have our own process number
-            host = self._host = Host.here(sleep=patient)
+        host = self._here()
         kind, _, paths = account.location.partition(":")
         self._make_home(account)
         if kind == "memory":
@@ -72,10 +72,40 @@ class Stores:
                 self._memory = MemoryStores(host.clock)
             return self._memory(account)
         if kind == "maildir" and paths:
-            return MaildirStore(paths, host, self._remembered)
+            return self._maildir(account, paths, host)
         if kind == "mbox" and paths:
             return self._mbox(account, paths, host)
         raise ConfigurationError(f"{account.name}: no store for {account.location}")
+
+    def _here(self) -> Host:
+        host = self._host
+        if host is None:  # not before we have our own process number
+            host = self._host = Host.here(sleep=patient)
+        return host
+
+    def parts(self, account: Account) -> Iterable[Part]:
+        """What of an account can be checked; called with its rights.
+
+        Nothing is made or changed before a part is repaired.
+
+        Raises:
+            ConfigurationError: Its location names no store.
+        """
+        kind, _, path = account.location.partition(":")
+        owner = self._rights.owner_of(account)
+        uid = None if owner is None else owner[0]
+        host = self._here()
+        if kind == "maildir" and path:
+            return MaildirInspect(
+                path, host, uid, lambda: self._maildir(account, path, host)
+            ).parts()
+        if kind == "memory":
+            return ()
+        raise ConfigurationError(f"{account.name}: no store for {account.location}")
+
+    def _maildir(self, account: Account, path: str, host: Host) -> MaildirStore:
+        self._make_home(account)
+        return MaildirStore(path, host, self._remembered)
 
     def _mbox(self, account: Account, paths: str, host: Host) -> Store:
         inbox, _, folders = paths.partition(":")

@@ -40,6 +40,10 @@ class NameList:
 
     def pairs(self) -> Pairs:
         """Names and what is said of them, in the order they were added."""
+        return [pair for _, pair in self.lines() if pair is not None]
+
+    def lines(self) -> list[tuple[bytes, tuple[str, str] | None]]:
+        """Each line, and its name with what is said; None for one that is no name."""
         try:
             with translated(f"read {self._path}"):
                 fd = open_to_read(self._path)
@@ -47,15 +51,11 @@ class NameList:
             return []
         with open(fd, "rb") as file, translated(f"read {self._path}"):
             lines = file.read(self._octets_max).split(b"\n")
-        pairs = []
-        for line in lines:
-            octets, _, said = line.partition(b"\t")
-            try:
-                if octets:
-                    pairs.append((decode(octets), said.decode("ascii", "replace")))
-            except ProtocolSyntaxError:
-                continue
-        return pairs
+        return [(line, _pair(line)) for line in lines if line]
+
+    def keep(self, wanted: Callable[[tuple[str, str]], bool]) -> None:
+        """Keep the wanted ones of the names, each once, and nothing else."""
+        self._change(lambda pairs: list(dict.fromkeys(filter(wanted, pairs))))
 
     def add(self, name: str, said: str = "") -> None:
         """Add a name, or say something else of it."""
@@ -79,3 +79,11 @@ class NameList:
 
 def _without(pairs: Pairs, name: str) -> Pairs:
     return [(known, said) for known, said in pairs if known != name]
+
+
+def _pair(line: bytes) -> tuple[str, str] | None:
+    octets, _, said = line.partition(b"\t")
+    try:
+        return (decode(octets), said.decode("ascii", "replace")) if octets else None
+    except ProtocolSyntaxError:
+        return None

@@ -3,6 +3,7 @@ r"""File names of a Maildir.
 In this file:
     base_of      the part that never changes, by which a message is known
     sizes        what a name says of the message's size
+    uidl         what a message is called in POP3
     Letters      flags and keywords as letters, both ways
     new_base     a base name for a new message
     staged_name  what the file is called while it is in tmp/
@@ -46,6 +47,8 @@ _LETTER_MASK: Final = (1 << _LETTER_KEYWORDS) - 1
 _SIZE: Final = re.compile(rb",S=(\d{1,10})(?![^,])")
 _WITH_CRLF: Final = re.compile(rb",W=(\d{1,10})(?![^,])")
 _PLACE: Final = re.compile(rb"V[0-9A-F]+I[0-9A-F]+(?=Q)")
+#: RFC 1939 section 7: one to 70 characters from %x21 to %x7E.
+_UIDL: Final = re.compile(rb"[!-~]{1,70}")
 _ORDER: Final = re.compile(rb"(\d{1,19})\.(?:M(\d{1,9}))?")
 
 
@@ -67,6 +70,13 @@ def order(name: bytes) -> tuple[int, int, bytes]:
     if found is None:
         return 0, 0, name
     return int(found[1]), int(found[2] or 0), name
+
+
+def uidl(base: bytes) -> bytes:
+    """The POP3 unique id of a message: its base name, if that can be one."""
+    if _UIDL.fullmatch(base):
+        return base
+    return hashlib.blake2b(base, digest_size=16).hexdigest().encode()
 
 
 def object_id(base: bytes) -> int:
@@ -144,7 +154,7 @@ class Letters:
         flags, named, rest = _parse(letters)
         forwarded = self._forwarded()
         known = (1 << len(self._names)) - 1
-        unknown = named & ~known | named & forwarded
+        unknown = named & ~known
         if unknown:
             rest += bytes(97 + n for n in range(_LETTER_KEYWORDS) if unknown >> n & 1)
             named &= ~unknown

@@ -48,6 +48,15 @@ class Subscriptions:
         found = {_name(line, separator) for line in lines}
         return sorted(name for name in found if name is not None)
 
+    def lines(self) -> list[tuple[bytes, str | None]]:
+        """Each line, and its name; None for a line that names nothing."""
+        separator, lines = self._read()
+        return [(line, _name(line, separator)) for line in lines]
+
+    def remove_doubles(self) -> None:
+        """Of lines that name one mailbox only the first stays."""
+        self._rewrite(_firsts)
+
     def add(self, name: str) -> None:
         """Put a name in."""
         if name not in self.names():
@@ -75,9 +84,12 @@ class Subscriptions:
     def _change(
         self, name: str, change: Callable[[list[bytes], bytes], list[bytes]]
     ) -> None:
+        self._rewrite(lambda lines, separator: change(lines, _line(name, separator)))
+
+    def _rewrite(self, change: Callable[[list[bytes], str], list[bytes]]) -> None:
         with locked(self._lock, self._host):
             separator, lines = self._read()
-            lines = change(lines, _line(name, separator))
+            lines = change(lines, separator)
             header = _HEADER if separator == "\t" else b""
             octets = header + b"".join([line + b"\n" for line in lines])
             with translated(f"write {self._path}"):
@@ -86,6 +98,13 @@ class Subscriptions:
 
 def _lines(octets: bytes) -> list[bytes]:
     return [line for line in octets.split(b"\n") if line]
+
+
+def _firsts(lines: list[bytes], separator: str) -> list[bytes]:
+    known: dict[str | bytes, bytes] = {}
+    for line in lines:
+        known.setdefault(_name(line, separator) or line, line)
+    return list(known.values())
 
 
 def _line(name: str, separator: str) -> bytes:
