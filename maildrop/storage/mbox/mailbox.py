@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from maildrop.durable import Content, translate, translated
+from maildrop.durable import translate, translated
 from maildrop.errors import (
     MailboxInUse,
     MailboxVanished,
@@ -45,6 +45,7 @@ from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.text_file import TextFile
 from maildrop.storage.mbox import intent
 from maildrop.storage.mbox.compose import compose, octets_of
+from maildrop.storage.mbox.copying import copied
 from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible
 from maildrop.storage.mbox.kept import KeepFile
@@ -53,7 +54,7 @@ from maildrop.storage.mbox.numbered import MboxNumbered
 from maildrop.storage.mbox.places import Places
 from maildrop.storage.mbox.scan import digest
 from maildrop.storage.mbox.settling import settle
-from maildrop.storage.uidl_form import made
+from maildrop.storage.uidl_form import unique_ids
 
 POP3_LOCK = "maildrop.pop3.lock"
 
@@ -380,36 +381,15 @@ class MboxMailbox(MboxNumbered):
 
     def copy(self, uids: Sequence[int], target: StoredMailbox) -> Copied:
         """Copy messages with flags, keywords and dates."""
-        table = self.table
-        source, messages = [], []
-        for uid, octets in zip(uids, self.read_many(uids), strict=True):
-            row = table.row(uid)
-            if octets is None or row is None:
-                continue
-            source.append(uid)
-            messages.append(
-                NewMessage(
-                    Content.of(octets),
-                    flags=table.flags[row] & ALL_SYSTEM,
-                    keywords=tuple(table.keywords_of(table.keywords[row])),
-                    date=table.dates[row],
-                )
-            )
-        staged = target.stage(messages)
-        try:
-            new = target.publish(staged, None)
-        except BaseException:
-            target.discard(staged)
-            raise
-        return Copied(target.table.uid_validity, source, new)
+        return copied(self, uids, target)
 
     def move(
         self, uids: Sequence[int], target: StoredMailbox, by: object | None
     ) -> Copied:
         """Copy, then remove."""
-        copied = self.copy(uids, target)
-        self.expunge(copied.source, by, keep=False)
-        return copied
+        moved = self.copy(uids, target)
+        self.expunge(moved.source, by, keep=False)
+        return moved
 
     cut = None  # to add is one piece of work
 
@@ -461,17 +441,8 @@ class MboxMailbox(MboxNumbered):
 
     def uidls(self) -> list[bytes]:
         """POP3 unique ids (RFC 1939 section 7)."""
-        table = self.table
-        fixed = table.uidls
-        found = made(table)
-        if found is None:
-            form = b"%08x%%08x" % table.uid_validity
-            found = list(map(form.__mod__, table.uids))
-        if not fixed:
-            return found
-        return [
-            fixed.get(uid) or text for uid, text in zip(table.uids, found, strict=True)
-        ]
+        form = b"%08x%%08x" % self.table.uid_validity
+        return unique_ids(self.table, lambda: [form % uid for uid in self.table.uids])
 
     # -- the rest
 
