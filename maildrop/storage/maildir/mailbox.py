@@ -53,6 +53,7 @@ from maildrop.storage.maildir.reconcile import Reconciler, note_of
 from maildrop.storage.maildir.scan import split
 from maildrop.storage.maildir.staging import discard
 from maildrop.storage.maildir.state import Known, Times
+from maildrop.storage.uidl_form import unique_ids
 
 #: Messages that are few enough for the reactor thread.
 _INLINE: Final = 64
@@ -385,15 +386,17 @@ class MaildirMailbox(Linked):
         return self.pieces.text
 
     def uidls(self) -> list[bytes]:
-        """POP3 unique ids: the base names, which stay when the ledger is lost."""
-        fits = _UIDL.fullmatch
-        names = self.table.names.all()
-        found = [name if fits(name) else _digest(name) for name in names]
-        for uid, text in self.table.uidls.items():
-            row = self.table.row(uid)
-            if row is not None:
-                found[row] = text
-        return found
+        """POP3 unique ids: the base names, which stay when the ledger is lost.
+
+        Where another server made them before, they go on as they were.
+        """
+
+        def own() -> list[bytes]:
+            fits = _UIDL.fullmatch
+            names = self.table.names.all()
+            return [name if fits(name) else _digest(name) for name in names]
+
+        return unique_ids(self.table, own)
 
     # -- the rest
 
