@@ -9,6 +9,7 @@ Exit status: that of sysexits(3); see ``outcome``.
 """
 
 import importlib
+import keyword
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -40,6 +41,7 @@ COMMANDS: Final = (
     "completion",
     "config",
     "demo",
+    "import",
     "kick",
     "reload",
     "status",
@@ -60,8 +62,9 @@ class Commands(click.Group):
         """One of them."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"maildrop.admin.{cmd_name}")
-        command = getattr(module, cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"maildrop.admin.{name}")
+        command = getattr(module, name)
         return command if isinstance(command, click.Command) else None
 
 

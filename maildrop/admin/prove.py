@@ -18,15 +18,11 @@ command line, which everybody on the machine can read.
 
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from maildrop.admin.outcome import (
     EX_DATAERR,
@@ -37,6 +33,7 @@ from maildrop.admin.outcome import (
     Failed,
     as_json,
 )
+from maildrop.admin.progress import counting
 from maildrop.errors import AuthenticationFailed, MaildropError, TemporaryError
 from maildrop.migration.comparing import Difference
 from maildrop.migration.connecting import Endpoint, Login, Security, endpoint
@@ -231,26 +228,6 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-@contextmanager
-def _showing() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _name, _done, _all: None
-        return
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("")
-        yield lambda name, done, of: bar.update(
-            task, description=_printable(name), completed=done, total=of
-        )
-
-
 def _prove_all(
     pairs: Iterable[tuple[str, Side, Side]], depth: Depth, *, as_json: bool
 ) -> int:
@@ -258,7 +235,7 @@ def _prove_all(
     lines = _Lines(as_json=as_json)
     users = 0
     failed: MaildropError | None = None
-    with _showing() as show:
+    with counting() as show:
         for name, old, new in pairs:
             users += 1
             try:

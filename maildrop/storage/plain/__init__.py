@@ -1,0 +1,1 @@
+"""mbox files and Maildirs as they are, without control files of ours."""
