@@ -19,7 +19,7 @@ from maildrop.app.config import Problem, Reading
 from maildrop.app.directory import open_users
 from maildrop.app.kinds import nearest
 from maildrop.app.reference import explain as explained, toml
-from maildrop.app.schema import KEYS, SECTIONS
+from maildrop.app.schema import ARRAYS, KEYS, SECTIONS
 from maildrop.app.surroundings import look
 from maildrop.delivery.aliases import Aliases
 
@@ -99,7 +99,7 @@ def _shown(reading: Reading) -> list[str]:
         for table in tables:
             name = ".".join(section)
             if section:
-                lines += ["", f"[[{name}]]" if name == "listen" else f"[{name}]"]
+                lines += ["", f"[[{name}]]" if section in ARRAYS else f"[{name}]"]
             lines += [
                 f"{key.name} = {toml(table[key.name])}"
                 for key in KEYS.values()

@@ -20,14 +20,15 @@ from typing import Any, Final, TypeVar
 from maildrop.app import endpoints
 from maildrop.app.kinds import Unfit, domain, nearest
 from maildrop.app.schema import (
+    ARRAYS,
     KEYS,
     NOT_SERVED,
     PROTOCOLS,
     SECTIONS,
     Configuration,
-    Key,
     Listen,
 )
+from maildrop.app.schema_key import Key
 from maildrop.app.toml_lines import KeyPath, key_lines, syntax_error
 from maildrop.errors import ConfigurationError
 
@@ -232,6 +233,8 @@ class _Reader:
                 given[name] = value
             elif name == "listen":
                 given[name] = self._listens(table.get(name, []))
+            elif (*schema_path, name) in ARRAYS:
+                given[name] = self._array(inner, table.get(name, []))
             else:
                 nested = SECTIONS[(*schema_path, name)]
                 given[name] = self.section(nested, inner, table.get(name, {}))
@@ -256,13 +259,26 @@ class _Reader:
             return key.kind.read(key.default, self._directory)
         return key.default
 
+    def _tables(self, path: KeyPath, tables: object) -> list[Any]:
+        """An array of tables."""
+        if isinstance(tables, list):
+            return tables
+        what = "must be a list of tables"
+        if not isinstance(tables, dict):
+            what = "must be tables"
+        self._problem(path, what, f"write [[{dotted(path)}]]")
+        return []
+
+    def _array(self, path: KeyPath, tables: object) -> tuple[Any, ...]:
+        cls = SECTIONS[tuple(name for name in path if isinstance(name, str))]
+        found = (
+            self.section(cls, (*path, at), table)
+            for at, table in enumerate(self._tables(path, tables))
+        )
+        return tuple(each for each in found if each is not None)
+
     def _listens(self, tables: object) -> tuple[Listen, ...]:
-        if isinstance(tables, dict):
-            self._problem(("listen",), "must be a list of tables", "write [[listen]]")
-            return ()
-        if not isinstance(tables, list):
-            self._problem(("listen",), "must be tables", "write [[listen]]")
-            return ()
+        tables = self._tables(("listen",), tables)
         found = (
             self.section(Listen, ("listen", at), table)
             for at, table in enumerate(tables)

@@ -24,6 +24,7 @@ from maildrop.app.stores import Stores
 from maildrop.errors import NoSuchUser
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
+from maildrop.mailbox.keeping import Keeping
 from maildrop.storage.findings import Part
 
 
@@ -48,7 +49,14 @@ class Direct:
         self._users = open_users(configuration, Clock(), reach=self.rights.as_root)
         homes = configuration.users.home.partition("%")[0].rstrip("/")
         state = configuration.state
-        self._stores = Stores(state, homes, self.rights, configuration.mail.locks)
+        mail = configuration.mail
+        self._stores = Stores(
+            state,
+            homes,
+            self.rights,
+            mail.locks,
+            keeping=Keeping(mail.keep_expunged, mail.keep_expunged_octets),
+        )
 
     def names(self) -> list[str]:
         """All users, as the file has them, sorted."""

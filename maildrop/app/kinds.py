@@ -134,6 +134,13 @@ def _paths(value: object, directory: str) -> tuple[str, ...]:
     return tuple(_path(each, directory) for each in _texts(value, directory))
 
 
+def _command(value: object, directory: str) -> tuple[str, ...]:
+    found = _texts(value, directory)
+    if found and not found[0].startswith("/"):
+        raise Unfit(f'"{found[0]}" is no absolute path', "write the program in full")
+    return found
+
+
 def domain(value: object, directory: str = "") -> str:
     """A domain name in lower case; international names become A-labels.
 
@@ -276,6 +283,7 @@ SECONDS: Final = Kind('seconds, or text such as "30m"', _seconds)
 PATH: Final = Kind("a path", _path)
 PATH_OR_NONE: Final = Kind("a path, empty for the default", _path_or_none)
 PATHS: Final = Kind("a list of paths", _paths)
+COMMAND: Final = Kind("a list: a program's path, and its arguments", _command)
 HOST: Final = Kind("a host name", _host)
 DOMAINS: Final = Kind("a list of domains", _domains)
 NETWORKS: Final = Kind("a list of networks", _networks)

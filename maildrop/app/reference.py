@@ -15,7 +15,8 @@ import sys
 import textwrap
 from typing import Final
 
-from maildrop.app.schema import KEYS, PROTOCOLS, SECTIONS, Key
+from maildrop.app.schema import ARRAYS, KEYS, PROTOCOLS, SECTIONS
+from maildrop.app.schema_key import Key
 from maildrop.durable import Disk
 
 _HEAD: Final = """\
@@ -31,20 +32,30 @@ _HEAD: Final = """\
 _WIDTH: Final = 88
 #: Keys that stand in the example as they are, because a first configuration has them.
 _PLAIN: Final = frozenset({("version",)})
-_EXAMPLE_LISTENS: Final[tuple[dict[str, object], ...]] = (
-    {"protocol": "imap", "endpoint": "tcp:143", "tls": "starttls"},
-    {
-        "protocol": "imap",
-        "endpoint": "tcp:993",
-        "tls": "implicit",
-        "proxies": ["10.0.0.5/32"],
-    },
-    {
-        "protocol": "lmtp",
-        "endpoint": "unix:/run/maildrop/lmtp.sock:mode=660",
-        "tls": "none",
-    },
-)
+_EXAMPLES: Final[dict[tuple[str, ...], tuple[dict[str, object], ...]]] = {
+    ("listen",): (
+        {"protocol": "imap", "endpoint": "tcp:143", "tls": "starttls"},
+        {
+            "protocol": "imap",
+            "endpoint": "tcp:993",
+            "tls": "implicit",
+            "proxies": ["10.0.0.5/32"],
+        },
+        {
+            "protocol": "lmtp",
+            "endpoint": "unix:/run/maildrop/lmtp.sock:mode=660",
+            "tls": "none",
+        },
+    ),
+    ("quota", "warning"): (
+        {"at": 80, "message": "quota-warning.eml"},
+        {"at": 95, "command": ["/usr/local/bin/quota-warning", "urgent"]},
+    ),
+    ("expire",): (
+        {"mailbox": "\\Trash", "after": "30d"},
+        {"mailbox": "Lists/*", "after": "1000d"},
+    ),
+}
 
 
 def toml(value: object) -> str:
@@ -93,8 +104,8 @@ def example() -> str:
     parts = [_HEAD]
     for section, cls in SECTIONS.items():
         keys = [key for key in KEYS.values() if key.section == section]
-        if section == ("listen",):
-            parts.append(_listens(keys, cls))
+        if section in ARRAYS:
+            parts.append(_several(section, keys, cls))
             continue
         if section:
             parts.append(f"{_comment(_about(cls))}\n[{'.'.join(section)}]\n")
@@ -102,12 +113,12 @@ def example() -> str:
     return "\n".join(parts)
 
 
-def _listens(keys: list[Key], cls: type[object]) -> str:
+def _several(section: tuple[str, ...], keys: list[Key], cls: type[object]) -> str:
     lines = [_comment(_about(cls)), "#"]
     lines += [_comment(f"{key.name}: {key.about}") for key in keys]
-    for listen in _EXAMPLE_LISTENS:
-        lines += ["", "#[[listen]]"]
-        lines += [f"#{name} = {toml(value)}" for name, value in listen.items()]
+    for values in _EXAMPLES[section]:
+        lines += ["", f"#[[{'.'.join(section)}]]"]
+        lines += [f"#{name} = {toml(value)}" for name, value in values.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -139,7 +150,7 @@ def reference() -> str:
         name = ".".join(section)
         title = "Before the first table"
         if section:
-            title = f"`[[{name}]]`" if section == ("listen",) else f"`[{name}]`"
+            title = f"`[[{name}]]`" if section in ARRAYS else f"`[{name}]`"
         lines += [f"## {title}", ""]
         if section:
             lines += [*textwrap.wrap(_about(cls), _WIDTH), ""]
@@ -158,8 +169,8 @@ def explain(key: Key) -> str:
     """What one key means."""
     table = ".".join(key.section)
     where = f"[{table}]" if table else "before the first table"
-    if key.section == ("listen",):
-        where = "[[listen]]"
+    if key.section in ARRAYS:
+        where = f"[[{table}]]"
     lines = [
         f"{'.'.join(key.path)}    ({where})",
         "",

@@ -8,7 +8,7 @@ In this file:
 import dataclasses
 from typing import Final
 
-from maildrop.app.schema import KEYS, Configuration
+from maildrop.app.schema import ARRAYS, KEYS, Configuration
 
 #: Keys that need no restart.
 LIVE: Final = frozenset({("log", "format"), ("log", "level"), ("auth", "scheme")})
@@ -20,11 +20,16 @@ def changed_keys(before: Configuration, now: Configuration) -> list[str]:
     changed = [
         ".".join(path)
         for path in KEYS
-        if path[0] != "listen"
+        if path[:-1] not in ARRAYS
         and path not in LIVE
         and _value(first, path) != _value(second, path)
     ]
-    return [*changed, "listen"] if before.listen != now.listen else changed
+    arrays = (
+        ".".join(path)
+        for path in sorted(ARRAYS)
+        if _value(first, path) != _value(second, path)
+    )
+    return [*changed, *arrays]
 
 
 def _value(table: dict[str, object], path: tuple[str, ...]) -> object:

@@ -2,8 +2,9 @@
 
 In this file:
     Configuration       the whole file; its fields are keys and sections
-    Users ... Limits    the sections
+    Users ... Limits    the sections; ``schema_store`` has more of them
     Listen              one ``[[listen]]``
+    ARRAYS              the sections of which there may be several
     KEYS, SECTIONS      the same as tables, for whoever walks over all of it
     PROTOCOLS           what can be served, with its usual ports
 
@@ -21,21 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from maildrop.app import kinds
-from maildrop.app.kinds import Kind
-
-
-def _key(
-    kind: Kind, about: str, *, shown: str = "", example: str = ""
-) -> Mapping[str, object]:
-    """What is known of a key beside its type and default: field metadata.
-
-    Args:
-        kind: What may be written.
-        about: Documentation.
-        shown: The default in words, where it is not simply the value.
-        example: TOML for the commented example, where the default says too little.
-    """
-    return {"kind": kind, "about": about, "shown": shown, "example": example}
+from maildrop.app.schema_key import Key, key as _key
+from maildrop.app.schema_store import Expire, Housekeeping, Quota, QuotaWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +129,24 @@ class Mail:
             kinds.words("fcntl", "flock", "dotlock"),
             "How an mbox is locked against other programs, in this order; they must "
             "all do the same.",
+        ),
+    )
+    keep_expunged: float = field(
+        default=7 * 86400.0,
+        metadata=_key(
+            kinds.SECONDS,
+            "How long messages that a user expunged, or deleted with their mailbox, "
+            "can be brought back with `maildrop undelete`. 0 keeps none.",
+            example='"7d"',
+        ),
+    )
+    keep_expunged_octets: int = field(
+        default=1 << 30,
+        metadata=_key(
+            kinds.OCTETS,
+            "How much of that is kept for one user, the oldest given up first; it does "
+            "not count for the quota. 0 is no limit.",
+            example='"1G"',
         ),
     )
     special_use: SpecialUse = field(default_factory=SpecialUse)
@@ -429,42 +435,17 @@ class Configuration:
     tls: Tls = field(default_factory=Tls)
     auth: Auth = field(default_factory=Auth)
     delivery: Delivery = field(default_factory=Delivery)
+    quota: Quota = field(default_factory=Quota)
+    housekeeping: Housekeeping = field(default_factory=Housekeeping)
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
     listen: tuple[Listen, ...] = ()
+    expire: tuple[Expire, ...] = ()
 
     @property
     def control_socket(self) -> str:
         """The socket on which `maildrop status` and its kin ask."""
         return self.state.rstrip("/") + "/control.sock"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key, as tables and pages want it.
-
-    Attributes:
-        section: Names of the tables it stands in: ``("mail", "special_use")``.
-        name: Its own name.
-        kind: What may be written.
-        about: Documentation.
-        default: Its value when it is left out, None if it must be given.
-        shown: The default in words, if the value does not say it.
-        example: TOML for the example file, empty for the default.
-    """
-
-    section: tuple[str, ...]
-    name: str
-    kind: Kind
-    about: str
-    default: object
-    shown: str
-    example: str
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Section and name."""
-        return (*self.section, self.name)
 
 
 #: The tables of the file, in the order of its pages.
@@ -476,10 +457,18 @@ SECTIONS: Final[Mapping[tuple[str, ...], type[Any]]] = {
     ("tls",): Tls,
     ("auth",): Auth,
     ("delivery",): Delivery,
+    ("quota",): Quota,
+    ("quota", "warning"): QuotaWarning,
+    ("housekeeping",): Housekeeping,
+    ("expire",): Expire,
     ("log",): Log,
     ("limits",): Limits,
     ("listen",): Listen,
 }
+
+
+#: Those of which there may be several, written with two brackets.
+ARRAYS: Final = frozenset({("listen",), ("quota", "warning"), ("expire",)})
 
 
 def _keys() -> Iterator[Key]:

@@ -21,6 +21,7 @@ from maildrop.app.threads import patient
 from maildrop.errors import ConfigurationError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
+from maildrop.mailbox.keeping import Keeping
 from maildrop.storage.findings import Part
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
@@ -40,6 +41,7 @@ class Stores:
         rights: To make them with.
         locks: How mbox files are locked.
         host: The machine and this process.
+        keeping: How expunged messages are kept.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Stores:
         rights: Rights,
         locks: Sequence[str] = METHODS,
         host: Host | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self._control = os.path.join(state, "mailboxes")
         self._homes = homes + os.sep
         self._rights = rights
         self._locks = tuple(locks)
         self._host = host
+        self._keeping = keeping or Keeping()
         self._remembered = Remembered()
         self._memory: MemoryStores | None = None
 
@@ -64,6 +68,11 @@ class Stores:
         Raises:
             ConfigurationError: Its location names none.
         """
+        store = self._open(account)
+        store.keep(self._keeping)
+        return store
+
+    def _open(self, account: Account) -> Store:
         host = self._here()
         kind, _, paths = account.location.partition(":")
         self._make_home(account)

@@ -41,6 +41,7 @@ from maildrop.imap.server import IMAPFactory
 from maildrop.imap.site import Site as ImapSite
 from maildrop.imap.wire.limits import Limits as ImapWireLimits
 from maildrop.mailbox.bridge import Post
+from maildrop.mailbox.keeping import Keeping
 from maildrop.metrics import Counters
 from maildrop.net import connection
 from maildrop.net.listeners import Listener
@@ -192,7 +193,9 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     users = open_users(configuration, reactor, storing, rights.as_root)
     watcher = DiskWatcher(reactor, rights.as_root, inotify=Inotify())
     homes = configuration.users.home.partition("%")[0].rstrip("/")
-    stores = Stores(state, homes, rights, configuration.mail.locks)
+    mail = configuration.mail
+    keeping = Keeping(mail.keep_expunged, mail.keep_expunged_octets)
+    stores = Stores(state, homes, rights, mail.locks, keeping=keeping)
     waits = DiskWaits(reactor, storing, lambda: KernelQueue(SYNCS))
     post = Post(stores, storing, rights.as_owner, watcher, waiting=waits)
     sessions = Sessions()
