@@ -1,0 +1,1 @@
+"""Stores of other servers: what they keep beside the mail, read and written."""

@@ -1,0 +1,105 @@
+r"""Subscriptions and special uses as other servers leave them.
+
+In this file:
+    subscriptions       the names that have to be taken over, of a Maildir
+    special_uses        which mailboxes are the drafts, the sent mail ...
+    keep_special_uses   write that down
+
+Dovecot's ``subscriptions`` of a Maildir is the file that we use ourselves: it needs no
+taking over.  Courier's has a line for each name, in modified UTF-7 or (from version 5)
+UTF-8, with INBOX as the first level of all.
+
+No server keeps special uses (RFC 6154) beside the mail: Dovecot has them in its
+configuration, Courier knows the name Trash alone.  So they go by name.  Mailboxes that
+an account lacks are not made: its clients have what they are used to.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from maildrop.durable import translated
+from maildrop.errors import MailboxNameInvalid, ProtocolSyntaxError
+from maildrop.imap.wire.mailbox_name import decode
+from maildrop.mailbox.names import check
+from maildrop.storage.foreign import courier_files
+from maildrop.storage.foreign.facts import octets_of
+from maildrop.storage.index.host import Host
+from maildrop.storage.name_lists import NameList
+
+_OCTETS_MAX: Final = 1 << 22
+#: What clients call these mailboxes, the commonest first.
+_USUAL: Final[dict[str, tuple[str, ...]]] = {
+    "\\Drafts": ("Drafts",),
+    "\\Sent": ("Sent", "Sent Messages", "Sent Items", "Sent Mail", "sent-mail"),
+    "\\Trash": ("Trash", "Deleted Messages", "Deleted Items"),
+    "\\Junk": ("Junk", "Spam", "Junk E-mail", "Junk Email"),
+    "\\Archive": ("Archive", "Archives"),
+}
+
+
+def special_uses(
+    names: Iterable[str], configured: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Mailboxes with a special use.
+
+    Args:
+        names: Of all mailboxes.
+        configured: Pairs of name and attribute that the configuration has.
+    """
+    there = {name.lower(): name for name in names}
+    found = []
+    for name, use in configured:
+        for usual in (name, *_USUAL.get(use, ())):
+            if usual.lower() in there:
+                found.append((there[usual.lower()], use))
+                break
+    return found
+
+
+def keep_special_uses(path: str, pairs: Iterable[tuple[str, str]], host: Host) -> None:
+    """Write special uses down, if nobody did before.
+
+    Args:
+        path: The file (``NameList``); its being there says that no mailbox is missing.
+        pairs: Name and attribute.
+        host: Disk, and the longest wait for the lock.
+    """
+    kept = NameList(path, host)
+    if kept.exists():
+        return
+    for name, use in pairs:
+        kept.add(name, use)
+    if not kept.exists():
+        with translated(f"write {path}"):
+            host.disk.replace_file(path, b"")
+
+
+def subscriptions(root: str, server: str) -> list[str]:
+    """The subscribed names that have to be taken over.
+
+    Args:
+        root: The Maildir.
+        server: Whose they are.
+    """
+    if server != "courier":
+        return []
+    octets = octets_of(f"{root}/{courier_files.SUBSCRIBED}", _OCTETS_MAX)
+    if octets is None:
+        return []
+    found = []
+    for line in courier_files.subscribed(octets):
+        name = _name(line)
+        if name is not None:
+            found.append(name)
+    return sorted(set(found))
+
+
+def _name(line: bytes) -> str | None:
+    if not line:
+        return "INBOX"
+    try:
+        name = "/".join([decode(level) for level in line.split(b".")])
+        check(name)
+    except (ProtocolSyntaxError, MailboxNameInvalid):
+        return None
+    return name
