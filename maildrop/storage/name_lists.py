@@ -9,7 +9,7 @@ what is said of it.  A missing file is an empty list.  It is changed under a loc
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from maildrop.durable import open_to_read, translated
 from maildrop.errors import ProtocolSyntaxError
@@ -59,7 +59,17 @@ class NameList:
 
     def add(self, name: str, said: str = "") -> None:
         """Add a name, or say something else of it."""
-        self._change(lambda pairs: [*_without(pairs, name), (name, said)])
+        self.add_all([(name, said)])
+
+    def add_all(self, new: Sequence[tuple[str, str]]) -> None:
+        """Add names, or say something else of them, all at once."""
+
+        def added(pairs: Pairs) -> Pairs:
+            for name, _ in new:
+                pairs = _without(pairs, name)
+            return [*pairs, *new]
+
+        self._change(added)
 
     def remove(self, name: str) -> None:
         """Take a name out."""

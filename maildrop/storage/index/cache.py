@@ -36,6 +36,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from maildrop.durable import Disk, open_to_read, translated
+from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.window import Window
@@ -292,8 +293,16 @@ class Cache:
         fd, number = self._begin()
         batch = self._ledger.batch(quiet=True)
         batch.cache_file(number, self._keys)
-        self._ledger.commit(batch)
+        self._commit(batch, fd)
         return self._use(fd, number)
+
+    def _commit(self, batch: Batch, fd: int) -> None:
+        """Tell the ledger of a new file, which is closed if that fails."""
+        try:
+            self._ledger.commit(batch)
+        except BaseException:
+            os.close(fd)
+            raise
 
     def _begin(self) -> tuple[int, int]:
         """Put a new, empty file in the place of whatever has the name."""
@@ -304,8 +313,9 @@ class Cache:
             try:
                 number = self._write_header(fd)
                 disk.rename(beside, self._path)
-            except BaseException:
+            except BaseException as error:
                 os.close(fd)
+                _forget(disk, beside, error)
                 raise
         return fd, number
 
@@ -354,13 +364,14 @@ class Cache:
                     number = self._write_header(fd)
                     uids, offsets = self._copy(window, fd)
                     disk.rename(beside, self._path)
-                except BaseException:
+                except BaseException as error:
                     os.close(fd)
+                    _forget(disk, beside, error)
                     raise
             batch = self._ledger.batch(quiet=True)
             batch.cache_file(number, list(table.cache_keys))
             batch.cache(uids, offsets)
-            self._ledger.commit(batch)
+            self._commit(batch, fd)
             self._use(fd, number)
 
     def _copy(self, window: Window, fd: int) -> tuple[list[int], list[int]]:
@@ -398,6 +409,13 @@ def _create(disk: Disk, path: str) -> int:
     with contextlib.suppress(FileNotFoundError):
         disk.unlink(path)
     return disk.append_to(path)
+
+
+def _forget(disk: Disk, path: str, error: BaseException) -> None:
+    """Remove a file that was not finished."""
+    if isinstance(error, OSError):
+        with contextlib.suppress(OSError):
+            disk.unlink(path)
 
 
 def _file_id(fd: int) -> int:

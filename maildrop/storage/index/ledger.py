@@ -276,6 +276,17 @@ class Ledger:
         """
         return Batch(self.table.highest_mod_seq + (not quiet))
 
+    def keep_keywords(self) -> None:
+        """Write down keywords that the table got just now; the lock is held.
+
+        Mail files are about to show them by a letter or a bit that means nothing
+        without: a crash must not leave the one without the other.
+        """
+        if len(self.table.keyword_names) > self._keywords_known:
+            batch = self.batch(quiet=True)
+            batch.assigns = True
+            self.commit(batch)
+
     def commit(self, batch: Batch, by: object | None = None) -> None:
         """Append one record and carry it out; the lock is held.
 

@@ -162,8 +162,11 @@ class Files:
             disk.synchronize(fd)
             disk.rename(beside, self.log)
             disk.synchronize_directory(self.directory)
-        except BaseException:
+        except BaseException as error:
             os.close(fd)
+            if isinstance(error, OSError):
+                with contextlib.suppress(OSError):
+                    disk.unlink(beside)
             raise
         return fd, header
 

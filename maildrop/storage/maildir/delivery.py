@@ -90,7 +90,9 @@ def keywords_of(mailbox: Linked, staged: Sequence[Staged]) -> list[int]:
         KeywordLimit: A keyword has no room.
     """
     bits = mailbox.ledger.table.keyword_bits
-    return [bits(it.keywords, create=True) if it.keywords else 0 for it in staged]
+    found = [bits(it.keywords, create=True) if it.keywords else 0 for it in staged]
+    mailbox.ledger.keep_keywords()
+    return found
 
 
 def places_of(

@@ -100,6 +100,7 @@ class Flagging:
             change.flags & ALL_SYSTEM,
             table.keyword_bits(change.keywords, create=adding),
         )
+        self._mailbox.ledger.keep_keywords()
         batch = self._mailbox.ledger.batch()
         changed: list[int] = []
         lost: list[int] = []

@@ -24,12 +24,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from twisted.logger import Logger
+
 from maildrop.durable import translate, translated
 from maildrop.errors import (
     AccessDenied,
     MailboxInUse,
     MaildropError,
     MessageExpunged,
+    TemporaryError,
 )
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.interfaces import Copied, Cut, NewMessage, StoredMailbox
@@ -77,6 +80,8 @@ class MaildirMailbox(Linked):
         remembered: Memory for pieces of messages, shared.
         shelves: What is set for expunged messages.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -216,7 +221,18 @@ class MaildirMailbox(Linked):
                 batch = self.ledger.batch(quiet=True)
                 self.note_source(batch)
                 if batch:
-                    self.ledger.commit(batch)
+                    self._note(batch)
+
+    def _note(self, batch: Batch) -> None:
+        """Tell others that they need not look.  All is done: this may fail."""
+        try:
+            self.ledger.commit(batch)
+        except (TemporaryError, AccessDenied) as error:
+            self._log.info(
+                "{path} will be looked at again: {error}",
+                path=self.path,
+                error=str(error),
+            )
 
     def _times(self) -> Times:
         """Times of the directories; once a second it is seen that they are the same."""

@@ -29,6 +29,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from maildrop.durable import Content, Sync, translate
+from maildrop.errors import TemporaryError
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
 from maildrop.mailbox.steps import Steps
@@ -111,7 +112,9 @@ def _move(
             going.back()
             raise
         target.ledger.carry_out(payload)
-        source.forget(uids, by)
+        # They are there; if this cannot be written, the source's next scan finds it.
+        with contextlib.suppress(TemporaryError):
+            source.forget(uids, by)
     return Copied(target.table.uid_validity, uids, new)
 
 

@@ -51,6 +51,7 @@ from maildrop.errors import (
     MailboxNotFound,
     MailboxNotRemovable,
     MailboxNotSelectable,
+    MaildropError,
 )
 from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
@@ -235,17 +236,28 @@ class MaildirStore:
     def _make(self, directory: str) -> None:
         disk = self._host.disk
         beside = self._path(self._unused(_CREATING))
-        disk.make_directory(beside)
-        for part in _PARTS:
-            disk.make_directory(f"{beside}/{part}")
-        os.close(disk.create(f"{beside}/maildirfolder"))
-        disk.synchronize_directory(beside)
         try:
+            disk.make_directory(beside)
+            for part in _PARTS:
+                disk.make_directory(f"{beside}/{part}")
+            os.close(disk.create(f"{beside}/maildirfolder"))
+            disk.synchronize_directory(beside)
             disk.rename(beside, self._path(directory))
         except OSError:
             disk.remove_tree(beside)
             raise
-        disk.synchronize_directory(self._root)
+        try:
+            disk.synchronize_directory(self._root)
+        except OSError:
+            self._unmake(directory, beside)
+            raise
+
+    def _unmake(self, directory: str, beside: str) -> None:
+        """Take back a mailbox that was made just now and is empty."""
+        if not any(os.listdir(f"{self._path(directory)}/{part}") for part in _PARTS):
+            with contextlib.suppress(OSError):
+                self._host.disk.rename(self._path(directory), beside)
+            self._host.disk.remove_tree(beside)
 
     def _unused(self, prefix: str) -> str:
         host = self._host
@@ -350,12 +362,18 @@ class MaildirStore:
 
     def _move_inbox(self, new_name: str) -> None:
         self.create(new_name)
-        inbox, target = self.open("INBOX"), self.open(new_name)
         try:
-            inbox.move(list(inbox.table.uids), target, None)
-        finally:
-            inbox.close()
-            target.close()
+            with contextlib.ExitStack() as both:
+                inbox = self.open("INBOX")
+                both.callback(inbox.close)
+                target = self.open(new_name)
+                both.callback(target.close)
+                inbox.move(list(inbox.table.uids), target, None)
+        except MaildropError:
+            with contextlib.suppress(OSError):
+                directory = directory_of(new_name)
+                self._unmake(directory, self._path(self._unused(_DELETED)))
+            raise
 
     # -- subscriptions, special use
 
@@ -376,11 +394,11 @@ class MaildirStore:
         """Make the special-use mailboxes, once."""
         if self._special.exists():
             return
-        for name, use in special:
+        for name, _ in special:
             with contextlib.suppress(MailboxExists):
                 self.create(name)
-            self._special.add(name, use)
             self.subscribe(name)
+        self._special.add_all(special)  # last: its being there says that all is done
 
     # -- what was expunged
 

@@ -30,6 +30,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from twisted.logger import Logger
+
 from maildrop.durable import open_to_read, translated
 from maildrop.errors import MailboxInUse
 from maildrop.storage.index.host import Host
@@ -37,6 +39,8 @@ from maildrop.storage.index.host import Host
 METHODS: Final = ("fcntl", "dotlock")
 #: Seconds after which an untouched dotlock of an unknown process is stale.
 STALE_AFTER: Final = 300.0
+
+_log = Logger()
 _FLOCK: Final = "hhqqi4x"
 
 
@@ -56,6 +60,7 @@ class MboxLock:
         self._host = host
         self._methods = tuple(methods)
         self._made = False
+        self._left = False  # we could not remove ours
 
     @contextlib.contextmanager
     def held(self, fd: int, *, shared: bool = False) -> Iterator[None]:
@@ -116,6 +121,8 @@ class MboxLock:
     # -- dotlock
 
     def _take_dotlock(self) -> bool:
+        if self._left:
+            self._release_dotlock()
         own = os.path.join(os.path.dirname(self._path), f".maildrop.{self._unique()}")
         with translated(f"make {self._dotlock}"):
             try:
@@ -140,7 +147,7 @@ class MboxLock:
             return True
         finally:
             os.close(fd)
-            self._disk.unlink(own)
+            self._remove(own)
 
     def _unique(self) -> str:
         host = self._host
@@ -148,8 +155,17 @@ class MboxLock:
 
     def _release_dotlock(self) -> None:
         if self._made:
-            with contextlib.suppress(FileNotFoundError):
-                self._disk.unlink(self._dotlock)
+            self._left = not self._remove(self._dotlock)
+
+    def _remove(self, path: str) -> bool:
+        """Remove a file of ours; what was done under the lock is done in any case."""
+        for _ in range(2):
+            with contextlib.suppress(OSError):
+                self._disk.unlink(path)
+            if not os.path.lexists(path):
+                return True
+        _log.error("{path} cannot be removed; remove it", path=path)
+        return False
 
     def _clear_stale(self) -> None:
         """Remove a dotlock whose holder is gone."""

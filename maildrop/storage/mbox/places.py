@@ -22,6 +22,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from maildrop.errors import KeywordLimit
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
@@ -46,6 +47,9 @@ class Places:
         self._path = path
         self.layout = layout
         self.changed = False
+        if layout.uids != ledger.table.uids:
+            # A power cut took the end of the log: one has to look.
+            layout.stamp = Stamp()
 
     def knows(self, stamp: Stamp) -> bool:
         """Whether the layout is that of the file as it is."""
@@ -126,10 +130,18 @@ class Places:
 
     def _append(self, uid: int, found: Found) -> None:
         old = OLD if found.metadata.old else 0
-        keywords = self._ledger.table.keyword_bits(found.metadata.keywords)
+        keywords = self._keywords(found)
         self.layout.append(
             uid, found.start, found.length, found.metadata.flags | old, keywords
         )
+
+    def _keywords(self, found: Found) -> int:
+        """Keywords of a message in the file; those without room are passed over."""
+        table = self._ledger.table
+        try:
+            return table.keyword_bits(found.metadata.keywords, create=True)
+        except KeywordLimit:
+            return table.keyword_bits(found.metadata.keywords)
 
     def _number(self, new: Sequence[Found]) -> None:
         """Give UIDs to messages that the ledger does not know."""
@@ -140,7 +152,7 @@ class Places:
         uid = table.uid_next
         now = int(self._host.clock())
         for found in new:
-            keywords = table.keyword_bits(found.metadata.keywords, create=True)
+            keywords = self._keywords(found)
             batch.append(
                 uid,
                 found.size,

@@ -37,6 +37,7 @@ from maildrop.errors import (
     MailboxNotFound,
     MailboxNotRemovable,
     MailboxNotSelectable,
+    MaildropError,
     ProtocolSyntaxError,
     StorageFailure,
 )
@@ -255,7 +256,11 @@ class MboxStore:
                 os.close(disk.create(path))
             except FileExistsError:
                 raise MailboxExists(f"{path} is no mailbox, but exists") from None
-            disk.synchronize_directory(os.path.dirname(path))
+            try:
+                disk.synchronize_directory(os.path.dirname(path))
+            except OSError:
+                self._unmake(path)
+                raise
         for use in special_use:
             self._special.add(name, use)
 
@@ -267,7 +272,7 @@ class MboxStore:
             try:
                 found = os.lstat(path)
             except FileNotFoundError:
-                self._host.disk.make_directory(path)
+                self._host.disk.make_directories(path)
                 continue
             if not stat.S_ISDIR(found.st_mode):
                 raise MailboxNameInvalid(
@@ -292,8 +297,9 @@ class MboxStore:
                 if self._keep_file.keeping.seconds:
                     self._keep_all(name)
                 with self._still(control):
-                    disk.remove_tree(control)
                     disk.unlink(path)
+                    disk.synchronize_directory(os.path.dirname(path))
+                    disk.remove_tree(control)
             disk.synchronize_directory(os.path.dirname(path))
         self._special.remove(name)
 
@@ -341,13 +347,23 @@ class MboxStore:
 
     def _move_inbox(self, new_name: str) -> None:
         self.create(new_name)
-        inbox, target = self.open("INBOX"), self.open(new_name)
         try:
-            inbox.refresh()
-            inbox.move(list(inbox.table.uids), target, None)
-        finally:
-            inbox.close()
-            target.close()
+            with contextlib.ExitStack() as both:
+                inbox = self.open("INBOX")
+                both.callback(inbox.close)
+                target = self.open(new_name)
+                both.callback(target.close)
+                inbox.refresh()
+                inbox.move(list(inbox.table.uids), target, None)
+        except MaildropError:
+            self._unmake(self._path(new_name))
+            raise
+
+    def _unmake(self, path: str) -> None:
+        """Take back a mailbox that was made just now, if it is empty."""
+        with contextlib.suppress(OSError):
+            if os.path.getsize(path) == 0:
+                self._host.disk.unlink(path)
 
     # -- subscriptions, special use
 
@@ -369,11 +385,11 @@ class MboxStore:
         """Make the special-use mailboxes, once."""
         if self._special.exists():
             return
-        for name, use in special:
+        for name, _ in special:
             if self._kind(name) is None:
                 self.create(name)
-            self._special.add(name, use)
             self.subscribe(name)
+        self._special.add_all(special)  # last: its being there says that all is done
 
     def _make_directories(self, path: str) -> None:
         try:
