@@ -15,7 +15,7 @@ Limits: ``Limits.text_octets`` characters of body; what comes behind is not foun
 import datetime as dt
 
 from maildrop.message.dates import date_time
-from maildrop.message.header import cleaned, header_end, scan, unfolded
+from maildrop.message.header import Field, cleaned, header_end, scan, unfolded
 from maildrop.message.limits import DEFAULT, Limits, Octets
 from maildrop.message.parameters import encoding, parameter
 from maildrop.message.structure import Kind, Part, structure
@@ -36,12 +36,21 @@ class Searchable:
         limits: How far to look.
     """
 
-    __slots__ = ("_body", "_fields", "_headers", "_limits", "_octets", "_root")
+    __slots__ = (
+        "_body",
+        "_fields",
+        "_headers",
+        "_limits",
+        "_octets",
+        "_root",
+        "_scanned",
+    )
 
     def __init__(self, octets: Octets, limits: Limits = DEFAULT) -> None:
         self._octets = octets
         self._limits = limits
         self._root: Part | None = None
+        self._scanned: list[Field] | None = None
         self._fields: dict[bytes, list[bytes]] | None = None
         self._headers: str | None = None
         self._body: str | None = None
@@ -56,7 +65,7 @@ class Searchable:
     def headers(self) -> str:
         """All fields of the message, and of its parts: ``name: value`` lines."""
         if self._headers is None:
-            shown = [self._header_text(self._structure())]
+            shown = [_lines(self._scan())]
             shown.extend(
                 self._header_text(part)
                 for part in _inside(self._structure())
@@ -90,22 +99,24 @@ class Searchable:
     def _values(self) -> dict[bytes, list[bytes]]:
         if self._fields is None:
             self._fields = {}
-            _, body = header_end(self._octets, 0, len(self._octets))
-            for line, name, _ in scan(self._octets, 0, body, self._limits):
+            for line, name, _ in self._scan():
                 self._fields.setdefault(name.lower(), []).append(cleaned(line))
         return self._fields
 
     def _structure(self) -> Part:
         if self._root is None:
-            self._root = structure(self._octets, self._limits)
+            self._root = structure(self._octets, self._limits, self._scan())
         return self._root
 
+    def _scan(self) -> list[Field]:
+        """The fields of the message's own header."""
+        if self._scanned is None:
+            _, body = header_end(self._octets, 0, len(self._octets))
+            self._scanned = scan(self._octets, 0, body, self._limits)
+        return self._scanned
+
     def _header_text(self, part: Part) -> str:
-        fields = scan(self._octets, part.start, part.body, self._limits)
-        return "\n".join(
-            f"{decode(name)}: {decode_words(unfolded(cleaned(line)))}"
-            for line, name, _ in fields
-        )
+        return _lines(scan(self._octets, part.start, part.body, self._limits))
 
     def _text_parts(self) -> list[Part | str]:
         """Text parts, and the header of inner messages as text."""
@@ -129,6 +140,22 @@ class Searchable:
         charset = parameter(said[2], b"charset") if said else None
         name = "" if charset is None else charset.decode("ascii", "replace")
         return decode(octets, name)[:room]
+
+
+def _lines(fields: list[Field]) -> str:
+    """Fields as text, one a line."""
+    return "\n".join(
+        [f"{name.decode()}: {_text_of(line, value)}" for line, name, value in fields]
+    )
+
+
+def _text_of(line: bytes, value: bytes) -> str:
+    """The value of a field as text; nine in ten need no more than to be unfolded."""
+    if value.isascii() and b"=?" not in value and value[:1] != b"\r":
+        text = value[:-1].replace(b"\r\n", b"")
+        if value.endswith(b"\r") and b"\r" not in text and b"\n" not in text:
+            return text.decode()
+    return decode_words(unfolded(cleaned(line)))
 
 
 def _inside(part: Part) -> list[Part]:

@@ -5,9 +5,11 @@ import datetime as dt
 import pytest
 from hypothesis import given, strategies as st
 
+from maildrop.message.header import cleaned, scan, unfolded
 from maildrop.message.limits import Limits
 from maildrop.message.searchable import Searchable
 from maildrop.text.folding import fold
+from maildrop.text.words import decode_words
 
 MESSAGE = b"""\
 From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>
@@ -141,3 +143,31 @@ def test_any_octets_are_searchable(octets: bytes) -> None:
     assert isinstance(message.body(), str)
     assert all(isinstance(value, str) for value in message.header(b"subject"))
     assert message.sent() is None or isinstance(message.sent(), dt.date)
+
+
+odd = st.lists(
+    st.sampled_from(
+        [
+            b"a",
+            b" ",
+            b"\t",
+            b"\r",
+            b"\r\n ",
+            b"\n ",
+            b":",
+            b"=?utf-8?q?=C3=A9?=",
+            b"\xe4",
+        ]
+    ),
+    max_size=5,
+).map(b"".join)
+
+
+@given(st.lists(odd, max_size=4))
+def test_fields_that_are_simple_read_as_all_others(values: list[bytes]) -> None:
+    octets = b"".join([b"X-%d:%b\r\n" % pair for pair in enumerate(values)]) + b"\r\n"
+    read = [
+        f"{name.decode()}: {decode_words(unfolded(cleaned(line)))}"
+        for line, name, _ in scan(octets, 0, len(octets) - 2)
+    ]
+    assert Searchable(octets).headers() == fold("\n".join(read))

@@ -1,5 +1,7 @@
 """Folding: texts that differ by case alone become equal."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -35,3 +37,13 @@ def test_ascii_is_lower_case(text: str) -> None:
 @given(st.text(max_size=40))
 def test_upper_case_folds_to_the_same(text: str) -> None:
     assert fold(text.upper().lower().upper()) == fold(text.upper())
+
+
+lines = st.text(alphabet="aB\n Äß\u0301\u0327İﬁΣ", max_size=12)
+
+
+@given(st.lists(lines, max_size=6), st.integers(0, 200))
+def test_sparse_text_folds_as_all_of_it(some: list[str], ascii_lines: int) -> None:
+    """Which lines are looked at one by one is a matter of speed alone."""
+    text = "\n".join([*some, *["Plain"] * ascii_lines])
+    assert fold(text) == unicodedata.normalize("NFKD", text.casefold())

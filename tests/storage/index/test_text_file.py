@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import os
+import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,45 @@ def find(
         upto = found.upto
         found = text.find(wanted, uids, upto, where)
     return fits
+
+
+SAMPLE = """\
+From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>
+Subject: Re: =?iso-8859-1?Q?Gr=FC=DFe?= und
+ mehr
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain; charset=utf-8
+
+Straße, 5 ½ ﬁn ΣΑΣ
+--b
+Content-Type: text/html; charset=iso-8859-1
+Content-Transfer-Encoding: quoted-printable
+
+<p>caf=E9 &uuml;</p>
+--b
+Content-Type: application/pdf; name=x.pdf
+
+no text
+--b
+Content-Type: message/rfc822
+
+Subject: inside
+
+text inside
+--b--
+""".replace("\n", "\r\n").encode()
+
+
+def test_what_is_kept_is_what_the_version_says(
+    open_text: OpenText, tmp_path: Path
+) -> None:
+    """If this fails, raise the file's version: what is kept means something else."""
+    open_text().add([1], [SAMPLE], 0)
+    octets = (tmp_path / TEXT).read_bytes()
+    assert octets[8:12] == b"\1\0\0\0"
+    assert zlib.crc32(octets[24:]) == 1158305412
 
 
 def test_without_a_file_nothing_is_covered(open_text: OpenText, tmp_path: Path) -> None:
