@@ -180,7 +180,10 @@ class _Importing:
                 progress,
                 keep_uids=keep_uids,
             )
-            yield from importer.run(lambda found: below(mailbox, found))
+            yield from importer.run(
+                lambda found: below(mailbox, found),
+                complete=source.whole and not mailbox,
+            )
 
 
 def below(mailbox: str | None, found: str) -> str:

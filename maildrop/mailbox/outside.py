@@ -83,6 +83,10 @@ class Source(Protocol):
     def identity(self) -> str:
         """What it is, the same the next time: a path, a user at a server."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is all that the user has: nothing is missing that is not in it."""
+
     def mailboxes(self) -> list[SourceMailbox]:
         """Its mailboxes, INBOX first."""
 

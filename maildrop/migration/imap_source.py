@@ -56,6 +56,7 @@ class ImapSource:
         self, server: Endpoint, login: Login, pop3: Endpoint | None, only: str = ""
     ) -> None:
         self.identity = f"imap://{login.name}@{server}"
+        self.whole = not only
         self._account = ImapAccount(server, login)
         self._pop3 = pop3
         self._login = login

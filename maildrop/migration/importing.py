@@ -90,12 +90,17 @@ class Importer:
         self._progress = progress
         self._keep_uids = keep_uids
 
-    def run(self, target_of: Callable[[str], str]) -> Iterator[Imported]:
+    def run(
+        self, target_of: Callable[[str], str], *, complete: bool = False
+    ) -> Iterator[Imported]:
         """Import all mailboxes, one after the other.
 
         Args:
             target_of: Gives the name here for a mailbox of the source.
+            complete: The account is to have what the source has, no Drafts beside it.
         """
+        if complete:
+            self._store.provide(())
         with self._reach():
             mailboxes = self._source.mailboxes()
             subscribed = self._source.subscriptions()

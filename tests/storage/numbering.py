@@ -82,6 +82,15 @@ class NumberingContract:
         with pytest.raises(MailboxNotFound):
             open_store().renumber("nothing", 7)
 
+    def test_an_account_that_was_provided_with_nothing_stays_so(
+        self, open_store: OpenStore
+    ) -> None:
+        open_store().provide(())
+        store = open_store()
+        store.provide([("Sent", "\\Sent")])
+        assert [entry.name for entry in store.entries()] == ["INBOX"]
+        assert store.subscriptions() == []
+
     def test_fixed_uidls_are_told_from_then_on(self, open_store: OpenStore) -> None:
         mailbox = opened(open_store())
         add(mailbox, message("a"), message("b"))

@@ -61,6 +61,7 @@ class Tree:
         self._host = host
         self._user = user
         self.identity = f"file:{self._path}"
+        self.whole = False
         self.passed_over: list[str] = []
 
     def close(self) -> None:
