@@ -22,6 +22,7 @@ layer that makes mailboxes to say.
 
 import base64
 import binascii
+import codecs
 import re
 from typing import Final
 
@@ -30,6 +31,9 @@ from maildrop.errors import ProtocolSyntaxError
 _SHIFTED: Final = re.compile(rb"&([A-Za-z0-9+,]*)(-?)")
 _FOREIGN: Final = re.compile(r"[^\x20-\x7e]+")
 _AMPERSAND: Final = 38
+#: Loaded now: once names are read with the rights of a user, Python's own files may be
+#: out of reach.
+_UTF_16: Final = codecs.lookup("utf-16-be").name
 
 
 def decode(octets: bytes) -> str:
@@ -68,7 +72,7 @@ def _foreign(text: bytes, offset: int) -> str:
     padding = b"=" * (-len(text) % 4)
     try:
         utf16 = base64.b64decode(text.replace(b",", b"/") + padding, validate=True)
-        name = utf16.decode("utf-16-be")
+        name = utf16.decode(_UTF_16)
     except (binascii.Error, UnicodeDecodeError):
         raise ProtocolSyntaxError("bad modified UTF-7", offset) from None
     if _shifted(name) != text or any(" " <= char <= "~" for char in name):
@@ -77,7 +81,7 @@ def _foreign(text: bytes, offset: int) -> str:
 
 
 def _shifted(text: str) -> bytes:
-    coded = base64.b64encode(text.encode("utf-16-be"))
+    coded = base64.b64encode(text.encode(_UTF_16))
     return coded.rstrip(b"=").replace(b"/", b",")
 
 
@@ -88,7 +92,7 @@ def encode(name: str) -> bytes:
     """
     if "&" not in name and name.isascii() and name.isprintable():
         return name.encode("ascii")
-    name = name.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace")
+    name = name.encode(_UTF_16, "surrogatepass").decode(_UTF_16, "replace")
     coded = _FOREIGN.sub(
         lambda match: f"\0{_shifted(match[0]).decode('ascii')}-",
         name.replace("&", "&-"),
