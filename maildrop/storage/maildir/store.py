@@ -52,6 +52,7 @@ from maildrop.errors import (
     MailboxNotRemovable,
     MailboxNotSelectable,
     MaildropError,
+    StorageFailure,
 )
 from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
@@ -106,15 +107,21 @@ class MaildirStore:
         self._journal = f"{path}/{_RENAMING}"
         self._shelves = Shelves(self._make_room)
         self._kept = KeptMail(path, host, self._shelves, self)
-        with translated(f"make {path}"):
-            host.disk.make_directories(path)
-            self._complete(path)
+        self._make_directory(path)
+        self._complete(path)
 
     def _complete(self, path: str) -> None:
         for part in _PARTS:
             directory = f"{path}/{part}"
             if not os.path.isdir(directory):
-                self._host.disk.make_directories(directory)
+                self._make_directory(directory)
+
+    def _make_directory(self, path: str) -> None:
+        try:
+            with translated(f"make {path}"):
+                self._host.disk.make_directories(path)
+        except FileExistsError:
+            raise StorageFailure(f"{path} is no directory") from None
 
     # -- names and paths
 
@@ -185,8 +192,7 @@ class MaildirStore:
             if self._children(directory):
                 raise MailboxNotSelectable(f"{name!r} holds no messages")
             raise MailboxNotFound(f"no mailbox {name!r}")
-        with translated(f"make {self._path(directory)}"):
-            self._complete(self._path(directory))
+        self._complete(self._path(directory))
         return self.open_at(name, self._path(directory))
 
     def open_at(self, name: str, path: str) -> MaildirMailbox:
