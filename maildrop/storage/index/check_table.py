@@ -281,6 +281,7 @@ def _put_in_order(table: IndexTable) -> None:
     rows.sort(key=table.uids.__getitem__)
     table.uid_next = max(table.uid_next, min(max(times, default=0) + 1, NUMBER_MAX))
     keep_rows(table, rows)
+    table.source = b""  # somebody has to look
 
 
 def keep_rows(table: IndexTable, rows: Sequence[int]) -> None:

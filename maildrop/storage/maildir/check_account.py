@@ -145,15 +145,17 @@ class AccountPart:
                     yield self._folder(Code.FOLDER_IS_LINK, entry, evidence)
             elif not entry.is_dir() or not _is_maildir(entry.path):
                 continue
+            elif (level := entry.name.split(".")[1]).upper() == "INBOX" and (
+                level != "INBOX" or name is None
+            ):
+                evidence = "INBOX, however it is written, is another mailbox"
+                yield self._folder(Code.FOLDER_HIDDEN, entry, evidence)
             elif name is None:
                 better = proposed_name(entry.name)
                 evidence = f"{shown(entry.name)} would do as {better}"
                 if not better or os.path.lexists(f"{self._path}/{better}"):
                     evidence = f"nothing can be called {shown(entry.name)}"
                 yield self._folder(Code.FOLDER_NAME_INVALID, entry, evidence)
-            elif name.partition("/")[0].upper() == "INBOX" != name.partition("/")[0]:
-                evidence = "INBOX is written so, or otherwise, and is another mailbox"
-                yield self._folder(Code.FOLDER_HIDDEN, entry, evidence)
 
     def _folder(self, code: Code, entry: "os.DirEntry[str]", evidence: str) -> Finding:
         return Finding(code, "", evidence, entry.path, what=shown(entry.name))

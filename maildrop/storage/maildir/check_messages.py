@@ -144,8 +144,10 @@ def _facts_wrong(
 ) -> Iterator[tuple[Code, str]]:
     if owner is not None and facts.st_uid != owner:
         yield Code.OWNER_WRONG, f"it belongs to uid {facts.st_uid}, not {owner}"
-    if facts.st_mode & stat.S_IWOTH:
-        mode = stat.S_IMODE(facts.st_mode)
+    mode = stat.S_IMODE(facts.st_mode)
+    if not mode & stat.S_IRUSR:
+        yield Code.MESSAGE_UNREADABLE, f"its mode is {mode:03o}"
+    if mode & stat.S_IWOTH:
         yield Code.WRITABLE_BY_ALL, f"its mode is {mode:03o}"
 
 
