@@ -8,6 +8,8 @@ ones and zeros, one for each message of the view; And, Or and Not are operations
 such masks.  What columns can answer costs next to nothing; so inside And the cheap ones
 go first, and text is looked for only in messages that are still in question.  Reading
 goes in batches.  There is a pause for others after each batch, body and question.
+Text is looked for in what the store keeps of it (``texts``); what that does not cover
+is read.
 
 What is compared: text is decoded and folded on both sides (``text.folding``); a part of
 a word is enough.  INTERNALDATE counts as the day in UTC.  A message that vanishes
@@ -33,6 +35,8 @@ from maildrop.text.folding import fold
 
 #: Messages whose header fields are looked at between two pauses.
 _HEADERS: Final = 500
+#: Header fields of fewer messages are at hand sooner than kept text.
+_MANY: Final = 200
 #: Messages read whole at a time, and their octets.
 _BODIES: Final = 50
 _BODY_OCTETS: Final = 1 << 20
@@ -196,6 +200,7 @@ class _Search:
         return bytes(mask)
 
     async def _by_header(self, criterion: Criterion, uids: "array[int]") -> list[int]:
+        uids = await self._possible(criterion, uids)
         key = fields_key([_field(criterion)])
         fits = _header_test(criterion)
         found = []
@@ -209,6 +214,18 @@ class _Search:
             ]
             await self._breathe()
         return found
+
+    async def _possible(self, criterion: Criterion, uids: "array[int]") -> "array[int]":
+        """Those that do not lack the text in all of their header, if that is kept."""
+        if not isinstance(criterion, criteria.HeaderContains) or len(uids) < _MANY:
+            return uids
+        text = fold(criterion.value)
+        if not text:
+            return uids
+        fits, unknown = await self._mailbox.texts.find(
+            text, uids, Where.HEADER, self._breathe
+        )
+        return array("I", sorted(fits + unknown))
 
     async def _by_text(self, criterion: Criterion, uids: "array[int]") -> list[int]:
         text, where = _wanted(criterion)

@@ -97,6 +97,11 @@ class Texts:
             )
             return None
 
+    @property
+    def last(self) -> int:
+        """The UID up to which messages are covered, as far as is known."""
+        return 0 if self._stored is None else self._stored.last
+
     # -- what searches ask
 
     async def cover(

@@ -74,6 +74,14 @@ class Searchable:
             self._headers = fold("\n".join(shown))
         return self._headers
 
+    @property
+    def cut(self) -> bool:
+        """Whether the header goes on behind what was looked at."""
+        fields = self._scan()
+        _, body = header_end(self._octets, 0, len(self._octets))
+        limits = self._limits
+        return body > limits.header_octets or len(fields) >= limits.fields
+
     def body(self) -> str:
         """The text of the body."""
         if self._body is None:

@@ -233,6 +233,54 @@ def test_the_answers_are_those_that_the_messages_give(
     now(inbox.close())
 
 
+@settings(max_examples=60, deadline=None)
+@given(mails=mails, text=words, name=st.sampled_from([b"SUBJECT", b"CONTENT-TYPE"]))
+def test_header_fields_are_found_as_without_it(
+    tmp_path_factory: pytest.TempPathFactory,
+    mails: list[bytes],
+    text: str,
+    name: bytes,
+) -> None:
+    asked = c.HeaderContains(name, text)
+    inbox = inbox_at(tmp_path_factory.mktemp("mail"))
+    add(inbox, *itertools.islice(itertools.cycle(mails), 250))
+    without = found(inbox, asked)
+    found(inbox, c.TextContains("some"))
+    assert inbox.texts.last == 250
+    assert found(inbox, asked) == without
+    now(inbox.close())
+
+
+def test_of_many_headers_only_those_are_looked_at_that_hold_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = inbox_at(tmp_path)
+    add(inbox, *[message("s77", f"s{n}") for n in range(1, 301)])
+    found(inbox, c.TextContains("some"))
+    looked: list[int] = []
+    fragments = inbox.fragments
+
+    async def counted(key: bytes, uids: Sequence[int]) -> list[bytes | None]:
+        looked.extend(uids)
+        return await fragments(key, uids)
+
+    monkeypatch.setattr(inbox, "fragments", counted)
+    assert found(inbox, c.HeaderContains(b"SUBJECT", "S77")) == [77]
+    assert looked == [77]
+    assert found(inbox, c.HeaderContains(b"FROM", "s77")) == []
+    assert found(inbox, c.HeaderContains(b"FROM", "")) == []
+
+
+def test_a_header_over_the_limits_is_looked_at(tmp_path: Path) -> None:
+    inbox = inbox_at(tmp_path)
+    long = b"X-Long: " + b"x" * 300_000 + b"\r\nSubject: needle\r\n\r\n\r\n"
+    add(inbox, long, *[message("body")] * 250)
+    asked = c.HeaderContains(b"SUBJECT", "needle")
+    without = found(inbox, asked)
+    found(inbox, c.TextContains("some"))
+    assert found(inbox, asked) == without == [1]
+
+
 def test_a_few_messages_in_question_are_read_instead(tmp_path: Path) -> None:
     inbox = inbox_at(tmp_path)
     add(inbox, *[message(f"n{n}x") for n in range(1, 21)])

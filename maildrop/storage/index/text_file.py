@@ -35,7 +35,8 @@ same to be rid of expunged messages and to join small blocks, a piece at a time;
 old file is locked for the last step only.
 
 Limits: ``octets`` of the file: messages beyond are not covered; ``message_octets`` of
-text of one message: above, it is noted as absent and read for each search.
+text of one message: above, or when its header is over the limits of ``message.limits``,
+it is noted as absent and read for each search.
 
 Errors: those of ``durable``, ``MailboxInUse``; whoever searches goes without the file.
 """
@@ -305,7 +306,7 @@ class TextFile:
         message = Searchable(octets)
         header = message.headers().encode("utf-8", "surrogatepass")
         body = message.body().encode("utf-8", "surrogatepass")
-        if len(header) + len(body) > self._message_octets:
+        if message.cut or len(header) + len(body) > self._message_octets:
             return Entry(uid, b"", b"")
         return Entry(uid, header, body)
 

@@ -228,10 +228,8 @@ def test_a_file_cut_short_while_open_is_seen(
     assert (tmp_path / TEXT).stat().st_size == size
 
 
-def test_wrong_bits_are_never_believed(
-    open_text: OpenText, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    cover(open_text(), 12)
+def test_wrong_bits_are_never_believed(open_text: OpenText, tmp_path: Path) -> None:
+    cover(open_text(), 6, step=2)
     whole = (tmp_path / TEXT).read_bytes()
     for at in range(len(whole)):
         octets = bytearray(whole)
@@ -240,9 +238,9 @@ def test_wrong_bits_are_never_believed(
         text = open_text()
         fits = find(text, "x")
         assert fits == list(range(1, len(fits) + 1))
-        assert len(fits) in {0, 4, 8}
+        assert len(fits) in {0, 2, 4}
         assert text.last == len(fits)
-        assert cover(text, 12) == 12
+        assert cover(text, 6, step=2) == 6
         assert find(text, "b3x") == [3]
         assert (tmp_path / TEXT).read_bytes() == whole
         text.close()
