@@ -32,7 +32,7 @@ import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from maildrop.durable import Disk, open_to_read, translated
@@ -229,33 +229,38 @@ class Cache:
         ]
         return self._write(window, records)
 
-    def add_pieces(
-        self, key: bytes, uids: Sequence[int], pieces: Sequence[bytes]
-    ) -> None:
-        """Keep one more piece of each message (UIDs ascending), if the key has room."""
+    def add(self, uids: Sequence[int], pieces: Sequence[Mapping[bytes, bytes]]) -> None:
+        """Keep more pieces of each message (UIDs ascending), of keys that have room."""
         table = self._ledger.table
         window = self._writable()
-        number = self.key_number(key)
-        if number is None:
-            if len(table.cache_keys) >= self._keys_max:
-                return
-            number = len(table.cache_keys)
-            batch = self._ledger.batch(quiet=True)
-            batch.cache_keys([key])
-            self._ledger.commit(batch)
+        numbers = self._numbers(dict.fromkeys(key for some in pieces for key in some))
         records = []
         kept = []
-        for uid, piece in zip(uids, pieces, strict=True):
+        for uid, by_key in zip(uids, pieces, strict=True):
             row = table.row(uid)
-            if row is None:
+            if row is None or numbers.keys().isdisjoint(by_key):
                 continue
             known = self._record(window, row)
-            known += [b""] * (number + 1 - len(known))
-            known[number] = piece
+            for key, piece in by_key.items():
+                number = numbers.get(key)
+                if number is not None:
+                    known += [b""] * (number + 1 - len(known))
+                    known[number] = piece
             records.append(self._pack(uid, known))
             kept.append(uid)
         if kept:
             self.point(kept, self._write(window, records))
+
+    def _numbers(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """The numbers of keys, new ones too as long as there is room."""
+        known = self._ledger.table.cache_keys
+        room = max(0, self._keys_max - len(known))
+        new = [key for key in keys if key not in known][:room]
+        if new:
+            batch = self._ledger.batch(quiet=True)
+            batch.cache_keys(new)
+            self._ledger.commit(batch)
+        return {key: known.index(key) for key in keys if key in known}
 
     def point(self, uids: Sequence[int], offsets: Sequence[int]) -> None:
         """Tell the ledger where the records of messages (UIDs ascending) stand."""

@@ -14,7 +14,8 @@ Where a piece comes from:
     HEADER.FIELDS (others)            the cache file, once somebody asked
     anything else                     the message
 
-Messages that the cache lacks are read, taken apart and added to it.
+Messages that the cache lacks are read, taken apart and added to it; of those that other
+programs put there only the header, as long as nobody asks for more.
 """
 
 import contextlib
@@ -43,8 +44,12 @@ from maildrop.storage.index.text_file import TextFile
 
 #: The key of ``digest``; no client asks for it.
 DIGEST: Final = b"DIGEST"
+#: The key of the header's digest, where no more than the header was read.
+HEADER_DIGEST: Final = b"HEADER.DIGEST"
 KEYS: Final = (ENVELOPE, BODY, BODYSTRUCTURE, HEADER_POPULAR, DIGEST)
 _FIELDS: Final = b"HEADER.FIELDS ("
+#: How the keys begin whose pieces follow from the header alone.
+_OF_HEADER: Final = (ENVELOPE, b"HEADER")
 #: Messages read into memory at once.
 _CHUNK: Final = 64
 #: Most messages whose pieces are looked up at once: a few milliseconds' work.
@@ -64,6 +69,8 @@ class Fragments:
         ledger: The mailbox's.
         host: Disk and random numbers.
         read: Gives whole messages by UID; None for one that is gone.
+        headers: Gives headers with their empty line; None for one that cannot be had
+            alone.
         remembered: Memory shared by all mailboxes.
 
     Attributes:
@@ -78,10 +85,12 @@ class Fragments:
         ledger: Ledger,
         host: Host,
         read: Maker,
+        headers: Maker,
         remembered: Remembered,
     ) -> None:
         self._ledger = ledger
         self._read = read
+        self._headers = headers
         self._remembered = remembered
         self.cache = Cache(directory, ledger, host, KEYS)
         self.text = TextFile(directory, ledger, host)
@@ -184,8 +193,35 @@ class Fragments:
         pieces: list[bytes | None] = []
         for at in range(0, len(uids), _CHUNK):
             some = uids[at : at + _CHUNK]
-            pieces += self._made_of(key, some, self._read(some), keep=keep)
+            if key.startswith(_OF_HEADER):
+                pieces += self._made_of_headers(key, some, keep=keep)
+            else:
+                pieces += self._made_of(key, some, self._read(some), keep=keep)
         return pieces
+
+    def _made_of_headers(
+        self, key: bytes, uids: Sequence[int], *, keep: bool
+    ) -> list[bytes | None]:
+        """Pieces from headers, and from messages whose header cannot be had alone."""
+        headers = self._headers(uids)
+        nothing = _NOTHING if key in KEYS else b""
+        pieces: list[bytes | None] = [
+            None if header is None else fragment(header, key) or nothing
+            for header in headers
+        ]
+        if keep:
+            made = [
+                (uid, {key: piece, HEADER_DIGEST: digest(header)})
+                for uid, header, piece in zip(uids, headers, pieces, strict=True)
+                if header is not None and piece is not None
+            ]
+            with self._quietly(), self._ledger.locked():
+                self.cache.add([one[0] for one in made], [one[1] for one in made])
+        return _completed(
+            pieces,
+            uids,
+            lambda rest: self._made_of(key, rest, self._read(rest), keep=keep),
+        )
 
     def _made_of(
         self,
@@ -222,7 +258,7 @@ class Fragments:
     ) -> None:
         with self._quietly(), self._ledger.locked():
             alive = [(u, p) for u, p in zip(uids, pieces, strict=True) if p is not None]
-            self.cache.add_pieces(key, [a[0] for a in alive], [a[1] for a in alive])
+            self.cache.add([a[0] for a in alive], [{key: a[1]} for a in alive])
 
     @contextlib.contextmanager
     def _quietly(self) -> Iterator[None]:

@@ -30,7 +30,8 @@ message with a new UID; under its old name it has its old POP3 unique id.
 
 Limits: an edit in place, to the same length and within the second in which the message
 was written, is not seen; nor is one to the same length of a message that was never
-taken apart, while no process has the mailbox open.
+taken apart (or of its body, when only its header was), while no process has the mailbox
+open.
 
 In this file:
     Contents    tells whether it is the same
@@ -43,8 +44,9 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
+from maildrop.message.header import header_end
 from maildrop.storage.index.columns import U32
-from maildrop.storage.index.fragments import DIGEST, Fragments, digest
+from maildrop.storage.index.fragments import DIGEST, HEADER_DIGEST, Fragments, digest
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.maildir.folder import INODE_BITS, Folder, canonical
 from maildrop.storage.maildir.names import sizes
@@ -73,9 +75,24 @@ class Contents:
 
     def digest(self, row: int) -> bytes:
         """The digest of a row's message; empty when it is not known."""
+        return self._piece(row, DIGEST)
+
+    def _piece(self, row: int, key: bytes) -> bytes:
         cache = self._pieces.cache
-        number = cache.key_number(DIGEST)
+        number = cache.key_number(key)
         return b"" if number is None else cache.pieces(number, (row,))[0]
+
+    def _holds(self, row: int, message: bytes) -> bool | None:
+        """Whether it is the message of a row by its digest; None if that is not known.
+
+        Where only the header was ever read, another header is another message.
+        """
+        known = self.digest(row)
+        if known:
+            return known == digest(message)
+        known = self._piece(row, HEADER_DIGEST)
+        _, end = header_end(message, 0, len(message))
+        return False if known and known != digest(message[:end]) else None
 
     def is_same(self, row: int, octets: bytes, modified: int, message: bytes) -> bool:
         """Whether a file that was read is the message of a row.
@@ -92,8 +109,7 @@ class Contents:
                 return True
         elif sizes(table.names.name(row)) != (len(octets), table.sizes[row]):
             return False
-        known = self.digest(row)
-        return not known or known == digest(message)
+        return self._holds(row, message) is not False
 
     def is_still(self, row: int, path: bytes) -> bool:
         """Whether a file that has another inode than before is the message of a row.
@@ -106,9 +122,9 @@ class Contents:
         octets, modified = found
         table = self._ledger.table
         message = canonical(octets, table.sizes[row])
-        known = self.digest(row)
-        if known:
-            return known == digest(message)
+        held = self._holds(row, message)
+        if held is not None:
+            return held
         return modified == table.dates[row] and self.is_same(
             row, octets, modified, message
         )

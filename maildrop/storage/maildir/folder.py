@@ -144,6 +144,22 @@ class Folder:
         Returns:
             None when it is not there, or is no file of ours.
         """
+        found = self.read_begin(name, in_new, MESSAGE_MAX)
+        return None if found is None else found[:2]
+
+    def read_begin(
+        self, name: bytes, in_new: int, most: int
+    ) -> tuple[bytes, int, int] | None:
+        """What a file begins with, when it was last written, and its size.
+
+        Args:
+            name: Its name.
+            in_new: Whether it is in new/.
+            most: Octets to read.
+
+        Returns:
+            None when it is not there, or is no file of ours.
+        """
         try:
             fd = os.open(name, _FILE, dir_fd=self.fd_of(in_new))
         except FileNotFoundError:
@@ -157,10 +173,11 @@ class Folder:
             size = found.st_size
             if size > MESSAGE_MAX:
                 raise StorageFailure(f"a message in {self.path} has {size} octets")
-            octets = os.read(fd, size)
-            if len(octets) < size:
-                octets += _rest(fd, size - len(octets))
-            return octets, int(found.st_mtime)
+            wanted = min(most, size)
+            octets = os.read(fd, wanted)
+            if len(octets) < wanted:
+                octets += _rest(fd, wanted - len(octets))
+            return octets, int(found.st_mtime), size
         except OSError as error:
             raise translate(error, f"read {name!r} in {self.path}") from error
         finally:

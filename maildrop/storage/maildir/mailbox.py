@@ -102,7 +102,9 @@ class MaildirMailbox(Linked):
         except BaseException:
             self.folder.close()
             raise
-        self.pieces = Fragments(path, self.ledger, host, self.read_many, remembered)
+        self.pieces = Fragments(
+            path, self.ledger, host, self.read_many, self._headers, remembered
+        )
         self._before: Times | None = None
         self._known = Known(host)
         self._source = self.ledger.table.source
@@ -381,6 +383,9 @@ class MaildirMailbox(Linked):
     def read_many(self, uids: Sequence[int]) -> list[bytes | None]:
         """Whole messages; None for one that is gone."""
         return self._reading.many(uids)
+
+    def _headers(self, uids: Sequence[int]) -> list[bytes | None]:
+        return self._reading.headers(uids)
 
     def read_at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
         """Whole messages, if that is quick."""

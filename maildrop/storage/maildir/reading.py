@@ -1,7 +1,7 @@
 """Reading the messages of one Maildir.
 
 In this file:
-    Reading    whole messages by UID
+    Reading    messages by UID, or their headers
 
 A message can be read without any lock: its file stays as it is until it is removed,
 and only its name changes.  One that is not where it should be is looked for by a scan;
@@ -14,15 +14,19 @@ than to change threads; a disk that makes us wait is given a while without us.
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from maildrop.message.header import header_end
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.maildir.contents import Contents
 from maildrop.storage.maildir.folder import Folder, canonical
+from maildrop.storage.maildir.names import base_of, sizes as file_sizes
 from maildrop.storage.maildir.scan import split
 
 #: Messages, and their octets, that are read on the reactor thread.
 _MESSAGES: Final = 64
 _OCTETS: Final = 1 << 20
+#: Octets of a file in which its header is looked for.
+_HEADER: Final = 1 << 13
 #: Seconds that reading them takes only if the disk is at work,
 _SLOW: Final = 0.005
 #: and for which others read then.
@@ -114,6 +118,31 @@ class Reading:
         if len(message) == size and modified == self._ledger.table.dates[row]:
             return message, True  # as is_same would say
         return message, self._contents.is_same(row, octets, modified, message)
+
+    def headers(self, uids: Sequence[int]) -> list[bytes | None]:
+        """Headers with their empty line; None where the message must be read whole."""
+        table = self._ledger.table
+        rows = map(table.row, uids)
+        return [None if row is None else self._header(row) for row in rows]
+
+    def _header(self, row: int) -> bytes | None:
+        name, mark = split(self._path_of(row))
+        found = self._folder.read_begin(name, mark, _HEADER)
+        if found is None:
+            return None
+        octets, modified, file_size = found
+        size = self._ledger.table.sizes[row]
+        sizes = file_sizes(base_of(name))
+        if modified != self._ledger.table.dates[row] or sizes != (file_size, size):
+            return None
+        if file_size == size:
+            _, end = header_end(octets, 0, len(octets))
+            return octets[:end] if end < len(octets) else None
+        end = 1 if octets.startswith(b"\n") else octets.find(b"\n\n") + 2
+        header = octets[:end]
+        if not header.endswith(b"\n") or b"\r\n" in header:
+            return None
+        return header.replace(b"\n", b"\r\n")
 
     def at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
         """The same, if that is quick and all are as the table says; else None."""

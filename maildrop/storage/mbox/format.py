@@ -210,6 +210,22 @@ def visible(stored: bytes) -> bytes:
     return whole[:-2] if unterminated else whole
 
 
+def visible_header(stored: bytes) -> bytes | None:
+    """The header with its empty line, as readers get it.
+
+    Args:
+        stored: What ``content`` gives for a message, or for what one begins with.
+
+    Returns:
+        None when it is not in there whole, or tells only with the rest what it says.
+    """
+    end = split_header(stored)
+    # The last octets may have been put there by ``content``.
+    if end > len(stored) - 3 or b"X-Mbox-Unterminated:" in stored[:end]:
+        return None
+    return visible(stored[:end] + b"\n")
+
+
 def _as_sent(lines: bytes) -> bytes:
     if b">From " in lines:
         lines = _QUOTED_FROM.sub(rb"\n\1", b"\n" + lines)[1:]

@@ -47,7 +47,7 @@ from maildrop.storage.mbox import intent
 from maildrop.storage.mbox.compose import compose, octets_of
 from maildrop.storage.mbox.copying import copied
 from maildrop.storage.mbox.file import MboxFile
-from maildrop.storage.mbox.format import content, visible
+from maildrop.storage.mbox.format import content, visible, visible_header
 from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.layout import Layout, Stamp
 from maildrop.storage.mbox.numbered import MboxNumbered
@@ -57,6 +57,8 @@ from maildrop.storage.mbox.settling import settle
 from maildrop.storage.uidl_form import unique_ids
 
 POP3_LOCK = "maildrop.pop3.lock"
+#: Octets of a message in which its header is looked for.
+_HEADER_ROOM = 1 << 13
 
 _log = Logger()
 
@@ -109,7 +111,9 @@ class MboxMailbox(MboxNumbered):
         self._host = host
         self._optional = optional
         self._places = Places(ledger, Layout.load(control), host, file.path)
-        self._fragments = Fragments(control, ledger, host, self.read_many, remembered)
+        self._fragments = Fragments(
+            control, ledger, host, self.read_many, self._headers, remembered
+        )
 
     @property
     def table(self) -> IndexTable:
@@ -412,12 +416,24 @@ class MboxMailbox(MboxNumbered):
             return [None] * len(uids)
 
     def _read(self, fd: int, uid: int) -> bytes | None:
+        raw = self._raw(fd, uid, 1 << 62)
+        return None if raw is None else visible(content(raw))
+
+    def _raw(self, fd: int, uid: int, most: int) -> bytes | None:
         layout = self._places.layout
         row = layout.row(uid)
         if row is None:
             return None
-        raw = os.pread(fd, layout.lengths[row], layout.starts[row])
-        return visible(content(raw))
+        return os.pread(fd, min(most, layout.lengths[row]), layout.starts[row])
+
+    def _headers(self, uids: Sequence[int]) -> list[bytes | None]:
+        """Headers with their empty line; None where the message must be read whole."""
+        try:
+            with self._reading() as fd:
+                begins = [self._raw(fd, uid, _HEADER_ROOM) for uid in uids]
+        except FileNotFoundError:
+            return [None] * len(uids)
+        return [None if raw is None else visible_header(content(raw)) for raw in begins]
 
     def read_at_once(self, uids: Sequence[int]) -> list[bytes | None] | None:
         """Never: the file has to be locked."""

@@ -24,14 +24,22 @@ def message(uid: int) -> bytes:
 
 
 class Mail:
-    """Messages by UID, and how many were read."""
+    """Messages by UID, and how many were read; headers too if ``alone``."""
 
     def __init__(self) -> None:
         self.reads = 0
+        self.header_reads = 0
+        self.alone = False
 
     def read(self, uids: Sequence[int]) -> list[bytes | None]:
         self.reads += len(uids)
         return [message(uid) for uid in uids]
+
+    def headers(self, uids: Sequence[int]) -> list[bytes | None]:
+        if not self.alone:
+            return [None] * len(uids)
+        self.header_reads += len(uids)
+        return [message(uid)[:-6] for uid in uids]
 
 
 Pieces = Callable[..., Fragments]
@@ -47,7 +55,9 @@ def pieces(tmp_path: Path, host: Host, mail: Mail) -> Pieces:
     """The pieces of a ledger's messages, as a new process would have them."""
 
     def opened(ledger: Ledger) -> Fragments:
-        return Fragments(str(tmp_path), ledger, host, mail.read, Remembered())
+        return Fragments(
+            str(tmp_path), ledger, host, mail.read, mail.headers, Remembered()
+        )
 
     return opened
 
@@ -82,6 +92,39 @@ def test_popular_fields_come_from_the_prepared_lines(
     before = mail.reads
     assert some.pieces(SUBJECT, uids) == expected(SUBJECT, uids)
     assert mail.reads == before
+
+
+@pytest.mark.parametrize("key", [b"ENVELOPE", SUBJECT, UNUSUAL, b"HEADER"])
+def test_a_header_is_enough_for_what_it_says(
+    open_ledger: OpenLedger, pieces: Pieces, mail: Mail, key: bytes
+) -> None:
+    mail.alone = True
+    ledger = open_ledger()
+    uids = add(ledger, b"a", b"b", b"c")
+    some = pieces(ledger)
+    assert some.pieces(key, uids) == expected(key, uids)
+    before = mail.header_reads
+    assert some.pieces(key, uids[1:]) == expected(key, uids[1:])
+    assert mail.header_reads == before + (2 if key == b"HEADER" else 0)
+    assert mail.reads == 0
+
+
+def test_what_headers_gave_stays_when_more_is_asked_for(
+    open_ledger: OpenLedger, pieces: Pieces, mail: Mail
+) -> None:
+    mail.alone = True
+    ledger = open_ledger()
+    uids = add(ledger, b"a", b"b")
+    some = pieces(ledger)
+    some.pieces(SUBJECT, uids)
+    some.pieces(b"ENVELOPE", uids)
+    before = mail.header_reads
+    some = pieces(open_ledger())
+    assert some.pieces(SUBJECT, uids) == expected(SUBJECT, uids)
+    assert some.pieces(b"ENVELOPE", uids) == expected(b"ENVELOPE", uids)
+    assert mail.header_reads == before
+    assert some.pieces(b"BODY", uids) == expected(b"BODY", uids)
+    assert mail.reads == 2
 
 
 def test_what_is_kept_at_delivery_is_not_read(
@@ -194,7 +237,8 @@ def test_a_piece_over_the_limit_is_made_each_time(
 ) -> None:
     ledger = open_ledger()
     uids = add(ledger, b"a")
-    some = Fragments(str(tmp_path), ledger, host, mail.read, Remembered())
+    directory, memory = str(tmp_path), Remembered()
+    some = Fragments(directory, ledger, host, mail.read, mail.headers, memory)
     some.cache._piece_octets = 10
     for _ in range(2):
         assert some.pieces(b"ENVELOPE", uids) == expected(b"ENVELOPE", uids)
