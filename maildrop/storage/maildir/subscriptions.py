@@ -1,12 +1,15 @@
-r"""The subscriptions file of a Maildir, as Dovecot has it too.
+r"""The subscriptions file of a mail store, as Dovecot has it too.
 
 In this file:
     Subscriptions    the names in it
 
-File ``subscriptions``, one name a line, levels in modified UTF-7:
+File ``subscriptions`` of a Maildir, ``.subscriptions`` in the folder directory beside
+an mbox; one name a line, levels in modified UTF-7:
 
-    version 1    levels joined by "."
+    version 1    levels joined by "." (Maildir) or "/" (mbox)
     version 2    first the line "V" TAB "2" and an empty one; levels joined by TAB
+
+In a Maildir a dot inside a level is ``&AC4-``.
 
 A file is written in the version it has; a new one in version 2.  States of a change:
 lock held -> temporary written and synced -> renamed.
@@ -33,29 +36,33 @@ class Subscriptions:
     """The subscribed names of one account.
 
     Args:
-        directory: The account's Maildir.
+        directory: The account's Maildir, or the folder directory beside an mbox.
         host: Disk, and the longest wait for the lock.
+        separator: Between levels in version 1; says also which of both it is.
     """
 
-    def __init__(self, directory: str, host: Host) -> None:
-        self._path = f"{directory}/{_FILE}"
-        self._lock = f"{directory}/maildrop.{_FILE}.lock"
+    def __init__(self, directory: str, host: Host, separator: str = ".") -> None:
+        hidden = "" if separator == "." else "."
+        self._path = f"{directory}/{hidden}{_FILE}"
+        self._lock = f"{directory}/{hidden}maildrop.{_FILE}.lock"
         self._host = host
+        self._separator = separator
+        self._dot = _DOT if separator == "." else "."
 
     def names(self) -> list[str]:
         """The names, sorted."""
         separator, lines = self._read()
-        found = {_name(line, separator) for line in lines}
+        found = {self._name(line, separator) for line in lines}
         return sorted(name for name in found if name is not None)
 
     def lines(self) -> list[tuple[bytes, str | None]]:
         """Each line, and its name; None for a line that names nothing."""
         separator, lines = self._read()
-        return [(line, _name(line, separator)) for line in lines]
+        return [(line, self._name(line, separator)) for line in lines]
 
     def remove_doubles(self) -> None:
         """Of lines that name one mailbox only the first stays."""
-        self._rewrite(_firsts)
+        self._rewrite(self._firsts)
 
     def add(self, name: str) -> None:
         """Put a name in."""
@@ -79,12 +86,14 @@ class Subscriptions:
             octets = file.read(_OCTETS_MAX)
         if octets.startswith(_HEADER):
             return "\t", _lines(octets[len(_HEADER) :])
-        return ".", _lines(octets)
+        return self._separator, _lines(octets)
 
     def _change(
         self, name: str, change: Callable[[list[bytes], bytes], list[bytes]]
     ) -> None:
-        self._rewrite(lambda lines, separator: change(lines, _line(name, separator)))
+        self._rewrite(
+            lambda lines, separator: change(lines, self._line(name, separator))
+        )
 
     def _rewrite(self, change: Callable[[list[bytes], str], list[bytes]]) -> None:
         with locked(self._lock, self._host):
@@ -95,32 +104,29 @@ class Subscriptions:
             with translated(f"write {self._path}"):
                 self._host.disk.replace_file(self._path, octets)
 
+    def _firsts(self, lines: list[bytes], separator: str) -> list[bytes]:
+        known: dict[str | bytes, bytes] = {}
+        for line in lines:
+            known.setdefault(self._name(line, separator) or line, line)
+        return list(known.values())
+
+    def _line(self, name: str, separator: str) -> bytes:
+        levels = []
+        for level in name.split("/"):
+            parts = [encode(part).decode("ascii") for part in level.split(".")]
+            levels.append(self._dot.join(parts))
+        return separator.join(levels).encode("ascii")
+
+    def _name(self, line: bytes, separator: str) -> str | None:
+        try:
+            levels = []
+            for level in line.decode("ascii").split(separator):
+                parts = level.split(self._dot)
+                levels.append(".".join([decode(part.encode()) for part in parts]))
+        except (UnicodeError, ProtocolSyntaxError):
+            return None
+        return "/".join(levels)
+
 
 def _lines(octets: bytes) -> list[bytes]:
     return [line for line in octets.split(b"\n") if line]
-
-
-def _firsts(lines: list[bytes], separator: str) -> list[bytes]:
-    known: dict[str | bytes, bytes] = {}
-    for line in lines:
-        known.setdefault(_name(line, separator) or line, line)
-    return list(known.values())
-
-
-def _line(name: str, separator: str) -> bytes:
-    levels = []
-    for level in name.split("/"):
-        parts = [encode(part).decode("ascii") for part in level.split(".")]
-        levels.append(_DOT.join(parts))
-    return separator.join(levels).encode("ascii")
-
-
-def _name(line: bytes, separator: str) -> str | None:
-    try:
-        levels = []
-        for level in line.decode("ascii").split(separator):
-            parts = level.split(_DOT)
-            levels.append(".".join([decode(part.encode()) for part in parts]))
-    except (UnicodeError, ProtocolSyntaxError):
-        return None
-    return "/".join(levels)

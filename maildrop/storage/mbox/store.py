@@ -51,6 +51,7 @@ from maildrop.storage.index.numbering import renumber
 from maildrop.storage.index.opening import LOG, still
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
+from maildrop.storage.maildir.subscriptions import Subscriptions
 from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.locks import METHODS
@@ -95,7 +96,7 @@ class MboxStore:
         self._remembered = remembered
         self._methods = methods
         self._owner = owner
-        self._subscribed = NameList(os.path.join(folders, ".subscriptions"), host)
+        self._subscribed = Subscriptions(folders, host, "/")
         self._special = NameList(os.path.join(control, "maildrop.special-use"), host)
         self._keep_file = KeepFile(control, host)
         self._kept = KeptMail(control, host, self._keep_file, self)
@@ -369,7 +370,7 @@ class MboxStore:
 
     def subscriptions(self) -> list[str]:
         """Subscribed names, sorted."""
-        return sorted(name for name, _ in self._subscribed.pairs())
+        return self._subscribed.names()
 
     def subscribe(self, name: str) -> None:
         """Add to the subscriptions."""

@@ -42,3 +42,20 @@ def test_nothing_is_written_when_nothing_changes(tmp_path: Path) -> None:
     before = (tmp_path / "subscriptions").stat().st_ino
     on(tmp_path).add("A")
     assert (tmp_path / "subscriptions").stat().st_ino == before
+
+
+def test_beside_an_mbox_the_file_is_hidden_and_has_slashes(tmp_path: Path) -> None:
+    (tmp_path / ".subscriptions").write_bytes(b"Work/a.b\nplain\n")
+    subscriptions = Subscriptions(str(tmp_path), Host.here(), "/")
+    subscriptions.add("Gr\u00fc\u00dfe/x")
+    assert subscriptions.names() == ["Gr\u00fc\u00dfe/x", "Work/a.b", "plain"]
+    assert (tmp_path / ".subscriptions").read_bytes().endswith(b"\nGr&APwA3w-e/x\n")
+
+
+def test_beside_an_mbox_version_2_is_read_and_written(tmp_path: Path) -> None:
+    subscriptions = Subscriptions(str(tmp_path), Host.here(), "/")
+    subscriptions.add("Work/a.b")
+    assert (tmp_path / ".subscriptions").read_bytes() == b"V\t2\n\nWork\ta.b\n"
+    assert subscriptions.names() == ["Work/a.b"]
+    # Dovecot takes FILE.lock for somebody's lock.
+    assert not (tmp_path / ".subscriptions.lock").exists()
