@@ -123,7 +123,8 @@ class Formatter:
             form += piece
             columns += more
         self._strands.append(_formatted(form + b")\r\n", columns))
-        self.keys = tuple(keys)
+        # What takes the whole message gives the envelope too, so it comes first.
+        self.keys = tuple(sorted(keys, key=lambda key: not key.startswith(b"BODY")))
         self.whole = not (keys or self.sets_seen) and [
             (section.path, section.kind, section.partial) for section in self.sections
         ] == [((), b"", None)]

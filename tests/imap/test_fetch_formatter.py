@@ -101,6 +101,15 @@ def test_fragments_and_sections_stand_where_they_were_asked_for() -> None:
     )
 
 
+def test_what_takes_whole_messages_is_looked_up_first() -> None:
+    formatter = Formatters().of((FIELDS, fetch.ENVELOPE, fetch.BODYSTRUCTURE))
+    assert formatter.keys == (
+        b"BODYSTRUCTURE",
+        b"HEADER.FIELDS (TO)",
+        b"ENVELOPE",
+    )
+
+
 def test_a_message_that_is_read_gives_its_header_too() -> None:
     formatter = Formatters().of((FIELDS, fetch.UID, PART, WHOLE))
     assert formatter.keys == ()
