@@ -119,12 +119,15 @@ def import_(
     status = EX_OK
     with counting() as progress:
         for place in sources:
-            with closing(_source(place, user, server)) as source:
+            with closing(_source(place, user, server, renamed=bool(mailbox))) as source:
                 for imported in importing.run(
                     source, mailbox, progress, keep_uids=not new_uids, again=again
                 ):
                     rows.append(_row(place, imported))
                     status = status or _status(imported)
+                for name in source.passed_over:
+                    click.echo(f"maildrop: {name!r} was passed over", err=True)
+                    status = status or EX_DATAERR
     listing(_COLUMNS, rows, as_json=as_json)
     return status
 
@@ -193,10 +196,10 @@ def below(mailbox: str | None, found: str) -> str:
     return mailbox if found == "INBOX" else f"{mailbox}/{found}"
 
 
-def _source(place: str, user: str, server: _Server) -> Source:
+def _source(place: str, user: str, server: _Server, *, renamed: bool) -> Source:
     scheme, mark, _ = place.partition("://")
     if not mark:
-        return exchange.files(place, user)
+        return exchange.files(place, user, renamed=renamed)
     if scheme not in _SCHEMES:
         raise Failed(EX_DATAERR, f"{place}: expected imap://NAME@HOST:PORT/")
     found, name, only = imap_url(place, server.tls, verify=server.verify)

@@ -41,6 +41,7 @@ COMMANDS: Final = (
     "completion",
     "config",
     "demo",
+    "export",
     "import",
     "kick",
     "reload",

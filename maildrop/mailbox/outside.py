@@ -1,19 +1,21 @@
-"""Mail outside of our stores: what an import reads.
+"""Mail outside of our stores: what an import reads and an export writes.
 
 In this file:
-    Outside           a message there
-    OutsideNumbers    the numbers of a mailbox there
-    SourceMailbox     a mailbox there
-    Source            all of it: files of some program, a server
+    Outside                  a message there
+    OutsideNumbers           the numbers of a mailbox there
+    Source, SourceMailbox    what is imported: files of some program, a server
+    Target, TargetMailbox    what is exported: files
+    TargetInUse              something is there already
 
-Memory: a source hands over one message after the other.
+Memory: a source hands over one message after the other, a target takes some at a time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from maildrop.durable import Content
+from maildrop.errors import PermanentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class Source(Protocol):
     def whole(self) -> bool:
         """Whether it is all that the user has: nothing is missing that is not in it."""
 
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """What looks like a mailbox and has a name that none may have."""
+
     def mailboxes(self) -> list[SourceMailbox]:
         """Its mailboxes, INBOX first."""
 
@@ -95,3 +101,58 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go."""
+
+
+class TargetInUse(PermanentError):
+    """Something is where an export is to be written; the text says what to do."""
+
+
+class TargetMailbox(Protocol):
+    """A mailbox that an export writes."""
+
+    def add(self, messages: Sequence[Outside]) -> str:
+        """Add messages, on disk when this returns.
+
+        Returns:
+            How far it is: what ``Target.open`` takes to go on.
+        """
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Target(Protocol):
+    """Where an export is written."""
+
+    @property
+    def identity(self) -> str:
+        """What it is, the same the next time."""
+
+    def check(self, name: str, so_far: str | None) -> None:
+        """See whether a mailbox may be written; changes nothing.
+
+        Args:
+            name: Levels joined by "/".
+            so_far: What ``add`` said last; None if nothing was written yet.
+
+        Raises:
+            TargetInUse: Something is there that no export wrote, or that was changed
+                since.
+        """
+
+    def open(
+        self, name: str, so_far: str | None, keywords: Sequence[str]
+    ) -> TargetMailbox:
+        """A mailbox to be written, made if it is new.
+
+        What an interrupted export left behind ``so_far`` is taken back, or found again
+        when it is written again.
+
+        Args:
+            name: Levels joined by "/".
+            so_far: As for ``check``.
+            keywords: All keywords that messages of it may have.
+        """
+
+    def subscribe(self, names: Sequence[str]) -> None:
+        """Keep the subscribed names, if there is a place for them."""

@@ -57,6 +57,7 @@ class ImapSource:
     ) -> None:
         self.identity = f"imap://{login.name}@{server}"
         self.whole = not only
+        self.passed_over: tuple[str, ...] = ()
         self._account = ImapAccount(server, login)
         self._pop3 = pop3
         self._login = login

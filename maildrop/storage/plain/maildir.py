@@ -3,6 +3,8 @@ r"""A Maildir as a source of messages.
 In this file:
     MaildirSource    see ``mailbox.outside.SourceMailbox``
     is_maildir       whether a directory looks like one
+    with_crlf        the message that stands in a file
+    with_lf          the other way
 
 Flags are the letters of the names, keywords those that ``dovecot-keywords`` names,
 INTERNALDATE is the time of the file, as Dovecot, Courier and maildrop have it.  Nothing
@@ -104,6 +106,12 @@ class MaildirSource:
 
 def _names_of(names: Sequence[str], bits: int) -> tuple[str, ...]:
     return tuple(name for n, name in enumerate(names) if bits >> n & 1)
+
+
+def with_lf(octets: bytes) -> bytes:
+    """What to write for a message: LF line ends, unless that could not be undone."""
+    kept = octets.replace(b"\r\n", b"\n")
+    return kept if with_crlf(kept) == octets else octets
 
 
 def with_crlf(octets: bytes) -> bytes:

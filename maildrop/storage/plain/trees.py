@@ -45,6 +45,8 @@ _INBOXES: Final = frozenset({"inbox", "mbox", "maildir", "mail"})
 _PARTS: Final = frozenset({"cur", "new", "tmp"})
 _COURIER: Final = "courierimapsubscribed"
 _OCTETS_MAX: Final = 1 << 22
+#: A dot that begins a name, as an export writes it.
+_DOT: Final = "&AC4-"
 
 
 class Tree:
@@ -54,12 +56,16 @@ class Tree:
         path: What was named.
         host: Waits for locks.
         user: Whose mail it is to be: a file of that name is INBOX.
+        renamed: A name was given for what is named: a file is INBOX.
     """
 
-    def __init__(self, path: str, host: Host, user: str) -> None:
+    def __init__(
+        self, path: str, host: Host, user: str, *, renamed: bool = False
+    ) -> None:
         self._path = os.path.realpath(path)
         self._host = host
         self._user = user
+        self._renamed = renamed
         self.identity = f"file:{self._path}"
         self.whole = False
         self.passed_over: list[str] = []
@@ -69,6 +75,8 @@ class Tree:
 
     def _own_name(self) -> str:
         """The mailbox that what was named is itself."""
+        if self._renamed:
+            return "INBOX"
         name = os.path.basename(self._path).removesuffix(".mbox")
         user = self._user.partition("@")[0]
         if name.lower() in _INBOXES or name in {self._user, user}:
@@ -118,7 +126,8 @@ class Tree:
             elif is_maildir(entry.path):
                 self.passed_over.append(entry.path)
             return
-        level = _level(entry.name.removesuffix(".sbd"))
+        hidden = entry.name.startswith(".")
+        level = None if hidden else _level(entry.name.removesuffix(".sbd"))
         if level is not None and depth < DEPTH_MAX:
             yield from self._directory(entry.path, _joined(name, level), depth + 1)
 
@@ -169,8 +178,10 @@ def _joined(name: str, level: str) -> str:
 
 def _level(file_name: str) -> str | None:
     """One level of a name; None for a file name that cannot be one."""
+    hidden = file_name.startswith(_DOT)
     try:
-        level = decode(os.fsencode(file_name))
+        level = decode(os.fsencode(file_name.removeprefix(_DOT)))
+        level = f".{level}" if hidden else level
     except ProtocolSyntaxError:
         level = file_name
     level = level.replace("/", "_")
@@ -178,4 +189,4 @@ def _level(file_name: str) -> str | None:
         check(level)
     except MailboxNameInvalid:
         return None
-    return None if level.startswith(".") else level
+    return level
