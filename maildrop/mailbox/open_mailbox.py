@@ -366,7 +366,7 @@ class Mailbox:
             unseen=table.unseen,
             highest_mod_seq=table.highest_mod_seq,
             size=table.octets(),
-            deleted=len(table.deleted_uids()),
+            deleted=table.deleted,
         )
 
     async def _run(self, job: Callable[[], T], messages: int | None) -> T:

@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 
 from maildrop.errors import KeywordLimit
 from maildrop.mailbox.flags import DELETED, KEYWORDS_MAX, SEEN
+from maildrop.mailbox.marked import Marked
 
 _MASK_UNSEEN: Final = bytes(0 if bits & SEEN else 1 for bits in range(256))
 #: Up to so many rows it is cheaper to move up what is behind each.
@@ -86,6 +87,7 @@ class MessageTable:
         flags: u8, ``flags.SEEN`` ...; bits above ``flags.ALL_SYSTEM`` are storage's.
         keywords: u32, a bit for each of ``keyword_names``.
         journal: What changed, for the views.
+        followed: What is told of every change of flags.
     """
 
     def __init__(self, uid_validity: int, uid_next: int = 1) -> None:
@@ -101,6 +103,10 @@ class MessageTable:
         self.flags = bytearray()
         self.keywords = array("I")
         self.journal = Journal()
+        self._unseen = Marked(_MASK_UNSEEN)
+        self._deleted = Marked(_MASK_DELETED)
+        self.followed = [self._unseen, self._deleted]
+        self._octets: int | None = None
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -141,31 +147,36 @@ class MessageTable:
     @property
     def unseen(self) -> int:
         r"""How many messages lack ``\Seen``."""
-        return self.flags.translate(_MASK_UNSEEN).count(1)
+        return self._unseen.count(self.flags)
 
     @property
     def first_unseen(self) -> int | None:
         r"""Row of the first message without ``\Seen``."""
-        at = self.flags.translate(_MASK_UNSEEN).find(1)
-        return None if at < 0 else at
+        return self._unseen.first(self.flags)
+
+    @property
+    def deleted(self) -> int:
+        r"""How many messages have ``\Deleted``."""
+        return self._deleted.count(self.flags)
 
     def deleted_uids(self) -> list[int]:
         r"""UIDs of the messages with ``\Deleted``."""
-        marks = self.flags.translate(_MASK_DELETED)
-        found = []
-        at = marks.find(1)
-        while at >= 0:
-            found.append(self.uids[at])
-            at = marks.find(1, at + 1)
-        return found
+        return [self.uids[row] for row in self._deleted.rows(self.flags)]
 
     def recent(self) -> int:
         """How many messages no session has seen yet."""
         return len(self.uids) - bisect_left(self.uids, self.first_recent)
 
     def octets(self) -> int:
-        """Sum of the sizes."""
-        return sum(self.sizes)
+        """Sum of the sizes; added up once, and followed from then on."""
+        if self._octets is None:
+            self._octets = sum(self.sizes)
+        return self._octets
+
+    def grew(self, octets: int) -> None:
+        """The sum of the sizes is another one by so much."""
+        if self._octets is not None:
+            self._octets += octets
 
     # -- keywords
 
@@ -212,19 +223,46 @@ class MessageTable:
         """Add a message; ``uid`` is above all others."""
         self.uids.append(uid)
         self.sizes.append(size)
+        self.grew(size)
         self.dates.append(date)
         self.mod_seqs.append(mod_seq)
-        self.flags.append(flags)
+        self.extend_flags(bytes((flags,)))
         self.keywords.append(keywords)
         self.uid_next = max(self.uid_next, uid + 1)
         self.highest_mod_seq = max(self.highest_mod_seq, mod_seq)
 
     def set_row(self, row: int, flags: int, keywords: int, mod_seq: int) -> None:
         """Put new flags, keywords and MODSEQ; ``record`` tells the views."""
-        self.flags[row] = flags
+        self.put_flags(row, flags)
         self.keywords[row] = keywords
         self.mod_seqs[row] = mod_seq
         self.highest_mod_seq = max(self.highest_mod_seq, mod_seq)
+
+    def put_flags(self, row: int, flags: int) -> None:
+        """Other flags for a message; nobody is told."""
+        before = self.flags[row]
+        self.flags[row] = flags
+        for marked in self.followed:
+            marked.changed(row, before, flags)
+
+    def put_flags_of(self, first: int, flags: bytes) -> None:
+        """The same for neighbours, from row ``first`` on."""
+        before = bytes(self.flags[first : first + len(flags)])
+        self.flags[first : first + len(flags)] = flags
+        for marked in self.followed:
+            marked.changed_some(first, before, flags)
+
+    def extend_flags(self, flags: bytes) -> None:
+        """The flags of messages that come behind the last."""
+        for marked in self.followed:
+            marked.grew(len(self.flags), flags)
+        self.flags += flags
+
+    def replace_flags(self, flags: bytes | bytearray) -> None:
+        """The flags of all messages."""
+        self.flags[:] = flags
+        for marked in self.followed:
+            marked.forget()
 
     def remove_rows(self, rows: Sequence[int], mod_seq: int, by: object | None) -> None:
         """Remove messages and tell the views.
@@ -235,8 +273,15 @@ class MessageTable:
             by: Whose doing it is.
         """
         gone = [self.uids[row] for row in rows]
-        self.uids = without(self.uids, rows)  # views may hold the old one
-        for column in (self.sizes, self.dates, self.mod_seqs, self.keywords):
+        if self._octets is not None:
+            self.grew(-sum(self.sizes[row] for row in rows))
+        for marked in self.followed:
+            marked.removing(rows, self.flags)
+        self.uids = without(
+            self.uids, rows
+        )  # views and snapshots may hold the old ones
+        self.sizes = without(self.sizes, rows)
+        for column in (self.dates, self.mod_seqs, self.keywords):
             cut(column, rows)
         cut(self.flags, rows)
         self.highest_mod_seq = max(self.highest_mod_seq, mod_seq)

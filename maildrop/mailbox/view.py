@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from maildrop.mailbox.table import MessageTable, without
+from maildrop.mailbox.table import MessageTable
 
 
 @dataclass(slots=True)
@@ -150,5 +150,4 @@ class View:
         self._pending.clear()
         # Highest first: no number sent depends on another one sent before.
         told.expunged = [row + 1 for row in reversed(rows)]
-        self.uids = without(self.uids[: self.count], rows)
-        self.count -= len(rows)
+        self.count -= len(rows)  # ``updates`` takes over the table's array

@@ -170,9 +170,10 @@ def _append(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> 
     table.saved.extend(saved)
     table.object_ids.extend(object_ids)
     table.sizes.extend(sizes)
+    table.grew(sum(sizes))
     table.dates.extend(dates)
     table.mod_seqs.extend(array(U64, [mod_seq]) * len(uids))
-    table.flags.extend(flags)
+    table.extend_flags(flags)
     table.keywords.extend(keywords)
     table.uids.extend(uids)
     table.uid_next = uids[-1] + 1
@@ -186,7 +187,7 @@ def _flags(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     rows = table.rows(uids)
     if isinstance(rows, range):
         span = slice(rows.start, rows.stop)
-        table.flags[span] = flags
+        table.put_flags_of(rows.start, flags)
         table.keywords[span] = keywords
         table.mod_seqs[span] = array(U64, [mod_seq]) * len(rows)
     else:
@@ -240,6 +241,7 @@ def _sizes(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     for uid, size in zip(uids, columns.column(U32, 4), strict=True):
         row = table.row(uid)
         if row is not None:
+            table.grew(size - table.sizes[row])
             table.sizes[row] = size
 
 
@@ -315,7 +317,8 @@ def _marks(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     for uid, mark in zip(uids, columns.single_octets(), strict=True):
         row = table.row(uid)
         if row is not None:
-            table.flags[row] = (table.flags[row] & ALL_SYSTEM) | (mark & ~ALL_SYSTEM)
+            system = table.flags[row] & ALL_SYSTEM
+            table.put_flags(row, system | (mark & ~ALL_SYSTEM))
 
 
 _HANDLERS: Final[dict[int, Callable[[IndexTable, bytes, int, object | None], None]]] = {

@@ -32,10 +32,11 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
         for row in range(old)
         if table.mod_seqs[row] != newer.mod_seqs[row]
     ]
+    table.grew(newer.octets() - table.octets())
     for name in ("sizes", "dates", "mod_seqs", "keywords", "cache", "saved"):
         getattr(table, name)[:] = getattr(newer, name)
     table.object_ids[:] = newer.object_ids
-    table.flags[:] = newer.flags
+    table.replace_flags(newer.flags)
     table.checked = bytearray(len(newer))
     table.uids.extend(newer.uids[old:])
     table.keyword_names[:] = newer.keyword_names

@@ -52,7 +52,7 @@ class Flagging:
         table, ledger = self._table, self._mailbox.ledger
         if table.first_recent < table.uid_next:
             return True
-        return not ledger.read_only and bool(self._reconciler.rows_in_new())
+        return not ledger.read_only and self._reconciler.has_new
 
     def claim_recent(self) -> None:
         """All messages there are now have been in a session."""
@@ -67,7 +67,7 @@ class Flagging:
             batch.first_recent(table.uid_next)
             uids = [
                 table.uids[row]
-                for row in self._reconciler.rows_in_new()[:_MOVED]
+                for row in self._reconciler.rows_in_new(_MOVED)
                 if self._rename(row, table.flags[row], table.keywords[row], batch)
             ]
             if uids:

@@ -12,13 +12,14 @@ is under way meanwhile: neither in this process nor in another.
 import contextlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import compress, repeat
+from itertools import repeat
 from typing import Final
 
 from twisted.logger import Logger
 
 from maildrop.durable import translated
 from maildrop.errors import KeywordLimit, StorageFailure
+from maildrop.mailbox.marked import Marked
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.columns import U32
 from maildrop.storage.index.fragments import Fragments, cacheable, digest
@@ -87,6 +88,8 @@ class Reconciler:
         self._pieces = pieces
         self._host = host
         self._letters = Letters(ledger.table.keyword_names)
+        self._in_new = Marked(_MASK_NEW)
+        ledger.table.followed.append(self._in_new)
         self._now = 0
         self._inodes = Inodes()
         self._replaced: set[int] = set()
@@ -107,10 +110,14 @@ class Reconciler:
             return NEW + name
         return name + self._letters.end(flags, table.keywords[row])
 
-    def rows_in_new(self) -> list[int]:
-        """Rows whose file is in new/."""
-        marks = self._ledger.table.flags.translate(_MASK_NEW)
-        return list(compress(range(len(marks)), marks)) if 1 in marks else []
+    @property
+    def has_new(self) -> bool:
+        """Whether the file of any row is in new/."""
+        return self._in_new.count(self._ledger.table.flags) > 0
+
+    def rows_in_new(self, most: int = 1 << 62) -> list[int]:
+        """The first rows whose file is in new/."""
+        return self._in_new.rows(self._ledger.table.flags, most)
 
     def _paths(self, names: Sequence[bytes]) -> list[bytes]:
         """Where the files of all rows should be."""
