@@ -82,7 +82,10 @@ _NAMES: Final = (
     rb"|[Ii][Mm][Aa][Pp](?:[Bb]ase)?)|[Cc]ontent-[Ll]ength|CONTENT-LENGTH"
     rb"|[Ll]ines|LINES|X-Mbox-Unterminated)"
 )
-_METADATA: Final = re.compile(rb"\n(" + _NAMES + rb"):([^\n]*)(?=\n|\Z)")
+# Dovecot folds long lists of keywords.
+_METADATA: Final = re.compile(
+    rb"\n(" + _NAMES + rb"):([^\n]*(?:\n[ \t][^\n]*)*)(?=\n|\Z)"
+)
 _TO_QUOTE: Final = re.compile(rb"\n((?:X-Mbox-Quoted-)*" + _NAMES + rb":)")
 _TO_UNQUOTE: Final = re.compile(
     rb"\nX-Mbox-Quoted-((?:X-Mbox-Quoted-)*" + _NAMES + rb":)"

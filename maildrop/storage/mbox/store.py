@@ -214,7 +214,7 @@ class MboxStore:
         control = self._control_of(name)
         with translated(f"make {control}"):
             self._make_directories(control)
-        ledger = Ledger(control, self._host, self._next_uid_validity)
+        ledger = Ledger(control, self._host, self.next_uid_validity)
         return MboxMailbox(
             name,
             MboxFile(path, control, self._host, self._methods, self._owner),
@@ -226,7 +226,15 @@ class MboxStore:
             optional=name == "INBOX",
         )
 
-    def _next_uid_validity(self, above: int) -> int:
+    def place(self, name: str) -> tuple[MboxFile, str]:
+        """A mailbox's file, and the directory that its control files have."""
+        path = self._inbox if name == "INBOX" else self._path(name)
+        control = self._control_of(name)
+        methods, owner = self._methods, self._owner
+        return MboxFile(path, control, self._host, methods, owner), control
+
+    def next_uid_validity(self, above: int) -> int:
+        """A UIDVALIDITY above ``above`` that the account has not had."""
         path = os.path.join(self._control, "maildrop.uidvalidity")
         return next_uid_validity(path, self._host, above)
 
@@ -234,7 +242,7 @@ class MboxStore:
         """Give a mailbox another UIDVALIDITY."""
         self.open(name).close()
         above = 0 if uid_validity is None else uid_validity - 1
-        fresh = self._next_uid_validity(above)  # later ones are larger than either
+        fresh = self.next_uid_validity(above)  # later ones are larger than either
         given = fresh if uid_validity is None else uid_validity
         renumber(self._control_of(name), self._host, given)
         return given

@@ -205,3 +205,9 @@ def test_an_envelope_sender_cannot_break_the_from_line() -> None:
 def test_room_for_flags_is_there_from_the_start() -> None:
     full = SEEN | ANSWERED | FLAGGED | DRAFT | DELETED
     assert len(status_fields(full, (), old=True, unterminated=False)) == len(FRESH)
+
+
+def test_fields_of_the_file_may_be_folded() -> None:
+    stored = b"X-Keywords: one\n\ttwo three\nX-UID: 7\nSubject: x\n\nbody\n"
+    assert metadata(stored).keywords == ("one", "two", "three")
+    assert visible(stored) == b"Subject: x\r\n\r\nbody\r\n"
