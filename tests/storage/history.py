@@ -89,9 +89,10 @@ class Client:
         self.mailbox = mailbox
         self.view = View(mailbox.table)
         self.uids = list(mailbox.table.uids)
-        self.flags = {uid: self._state(uid) for uid in self.uids}
+        self.flags = {uid: self.state(uid) for uid in self.uids}
 
-    def _state(self, uid: int) -> tuple[int, int] | None:
+    def state(self, uid: int) -> tuple[int, int] | None:
+        """Flags and keyword bits of a message now; None when it is gone."""
         table = self.mailbox.table
         row = table.row(uid)
         if row is None:
@@ -106,8 +107,8 @@ class Client:
         if told.exists is not None:
             new = self.view.uids[len(self.uids) : told.exists]
             self.uids.extend(new)
-            self.flags.update((uid, self._state(uid)) for uid in new)
+            self.flags.update((uid, self.state(uid)) for uid in new)
         for uid in told.flags:
-            self.flags[uid] = self._state(uid)
+            self.flags[uid] = self.state(uid)
         assert self.uids == list(self.mailbox.table.uids)
-        assert self.flags == {uid: self._state(uid) for uid in self.uids}
+        assert self.flags == {uid: self.state(uid) for uid in self.uids}

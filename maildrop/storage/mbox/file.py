@@ -84,6 +84,11 @@ class MboxFile:
         except OSError as error:
             raise translate(error, f"look at {self.path}") from error
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether a rewrite is under way, or was when its process died."""
+        return os.path.exists(self._journal)
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[int]:
         """The open file, locked against writers.
@@ -92,7 +97,7 @@ class MboxFile:
             FileNotFoundError: There is none.
             MailboxInUse: A writer holds it for too long.
         """
-        if os.path.exists(self._journal):
+        if self.interrupted:
             with self.writing():
                 pass
         with self._opened(shared=True) as fd:

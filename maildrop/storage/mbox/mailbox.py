@@ -49,7 +49,7 @@ from maildrop.storage.mbox.copying import copied
 from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible, visible_header
 from maildrop.storage.mbox.kept import KeepFile
-from maildrop.storage.mbox.layout import Layout, Stamp
+from maildrop.storage.mbox.layout import Stamp
 from maildrop.storage.mbox.numbered import MboxNumbered
 from maildrop.storage.mbox.places import Places
 from maildrop.storage.mbox.scan import digest
@@ -110,7 +110,7 @@ class MboxMailbox(MboxNumbered):
         self._ledger = ledger
         self._host = host
         self._optional = optional
-        self._places = Places(ledger, Layout.load(control), host, file.path)
+        self._places = Places(ledger, control, host, file.path)
         self._fragments = Fragments(
             control, ledger, host, self.read_many, self._headers, remembered
         )
@@ -150,10 +150,14 @@ class MboxMailbox(MboxNumbered):
         found = self._file.stat()
         if found is None:
             self._missing()
-        elif intent.is_open(self._ledger) or not self._places.knows(Stamp.of(found)):
+        elif self._interrupted() or not self._places.knows(Stamp.of(found)):
             with contextlib.suppress(FileNotFoundError), self._reading():
                 return
             self._missing()
+
+    def _interrupted(self) -> bool:
+        """Whether a crash left something to be finished."""
+        return intent.is_open(self._ledger) or self._file.interrupted
 
     def _missing(self) -> None:
         if not self._optional:
@@ -245,17 +249,11 @@ class MboxMailbox(MboxNumbered):
         if self._file.stat() is not None and not self.read_only:
             with self._writing() as fd:
                 if settle(fd, self._file, self._places.layout, self.table):
-                    self._places.changed = True
+                    self._places.save()
         if self._ledger.compaction_due:
             self._ledger.compact()
         if self._kept.due:
             self._kept.make_room()
-
-    def _save_layout(self) -> None:
-        if self._places.changed and not self._ledger.read_only:
-            with translated(f"write the layout of {self._file.path}"):
-                self._places.layout.save(self._control, self._host.disk)
-            self._places.changed = False
 
     # -- removing
 
@@ -271,13 +269,15 @@ class MboxMailbox(MboxNumbered):
                     self.name, self.table, gone, lambda uid: self._read(fd, uid)
                 )
             removed = set(gone)
-            settle(fd, self._file, layout, self.table, removed)
+            flagged = settle(fd, self._file, layout, self.table, removed)
             self._places.changed = True
             if gone:
                 with self._ledger.locked():
                     batch = self._ledger.batch()
                     batch.expunge(gone)
                     self._ledger.commit(batch, by)
+            if flagged:
+                self._places.save()
         return gone
 
     def keep_all(self) -> None:
@@ -482,7 +482,7 @@ class MboxMailbox(MboxNumbered):
         try:
             if self.unsettled:
                 self.settle()
-            self._save_layout()
+            self._places.save_if_worth()
         except (MaildropError, OSError) as error:
             # The ledger has the flags; the next session writes them.  Whoever closes
             # this has mailboxes of others to close, and nobody to tell.

@@ -13,21 +13,42 @@ follow UIDs, not the file, so that nothing ever has to be renumbered.
 
 Flags are in two places.  The ledger has the truth; ``Layout.status`` has what the file
 said when we last looked.  Where the file says something else now, another program has
-changed it, and that difference, not the whole, is carried over to the ledger.
+changed it, and that difference, not the whole, is carried over to the ledger, once:
+whoever took it over, or wrote flags into the file, saves the layout before letting go
+of the lock, and a process that meets a file it does not know looks first whether
+another one has saved what it knows.  What was only appended is not worth that; the next
+one to open the mailbox finds it again.
+
+A message restored from a backup has its UID if nobody looked meanwhile.  Once seen to
+be gone it is expunged, and comes back as a new message: UIDs ascend in the order in
+which messages appear (RFC 3501 section 2.3.1.1), and every session may have told that
+the old one is gone.
 """
 
+import contextlib
+import dataclasses
 import os
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Final
 
-from maildrop.errors import KeywordLimit
-from maildrop.mailbox.flags import ALL_SYSTEM
+from twisted.logger import Logger
+
+from maildrop.errors import KeywordLimit, MaildropError
+from maildrop.mailbox.flags import ALL_SYSTEM, is_keyword
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.mbox.layout import OLD, Layout, Stamp
+from maildrop.storage.mbox.layout import FILE, OLD, Layout, Stamp
 from maildrop.storage.mbox.scan import Found, examine, scan
+
+_log = Logger()
+
+#: A layout of fewer messages is saved when the mailbox is closed,
+_SMALL: Final = 1000
+#: a larger one only if more octets than these were appended since it was.
+_READ_AGAIN: Final = 1 << 17
 
 #: Digest of a content -> UIDs that have it, in order, not placed yet.
 Unplaced = dict[bytes, deque[int]]
@@ -36,20 +57,27 @@ Unplaced = dict[bytes, deque[int]]
 class Places:
     """Where the messages of a ledger stand in the mbox.
 
+    Args:
+        ledger: The mailbox's.
+        control: Directory of its control files.
+        host: Disk, time, chance.
+        path: The mbox, for errors.
+
     Attributes:
         layout: The columns.
         changed: The layout is not what was saved.
     """
 
-    def __init__(self, ledger: Ledger, layout: Layout, host: Host, path: str) -> None:
+    def __init__(self, ledger: Ledger, control: str, host: Host, path: str) -> None:
         self._ledger = ledger
+        self._control = control
         self._host = host
         self._path = path
-        self.layout = layout
+        self._saved: tuple[int, int] | None = None
+        self._saved_size = 0
+        self.layout = Layout()
         self.changed = False
-        if layout.uids != ledger.table.uids:
-            # A power cut took the end of the log: one has to look.
-            layout.stamp = Stamp()
+        self._take_saved()
 
     def knows(self, stamp: Stamp) -> bool:
         """Whether the layout is that of the file as it is."""
@@ -65,13 +93,76 @@ class Places:
         if self.knows(stamp):
             return
         with self._ledger.locked():
+            self._take_saved()
             known = self.layout.stamp
+            if known == stamp:
+                return
             if stamp.grown_from(known) and self._is_intact(fd, known.size):
                 self._take_appended(list(scan(fd, known.size, stamp.size, self._path)))
+                self.layout.stamp = stamp
+                self.changed = True
             else:
                 self._take_all(list(scan(fd, 0, stamp.size, self._path)))
-        self.layout.stamp = stamp
+                self.layout.stamp = stamp
+                self.save()
+
+    def _take_saved(self) -> None:
+        """Begin with what another process saved, if it did since we did."""
+        saved = self._saved_now()
+        if saved is None or saved == self._saved:
+            return
+        layout = Layout.load(self._control)
+        if layout.stamp == Stamp():
+            return
+        self.layout = layout
+        self._saved = saved
+        self._saved_size = layout.stamp.size
+        uids = self._ledger.table.uids
+        if layout.uids != uids:
+            if set(layout.uids).issubset(uids):
+                # What was appended since was not saved: look behind the end.
+                layout.stamp = dataclasses.replace(layout.stamp, modified=0)
+            else:
+                # A power cut took the end of the log: look at everything.
+                layout.stamp = Stamp()
+
+    def _saved_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(os.path.join(self._control, FILE))
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def save(self) -> None:
+        """Put the layout beside the ledger, for other processes and later ones.
+
+        Where that fails nothing is lost: a change of flags may be taken over twice.
+        """
+        if self._ledger.read_only:
+            return
         self.changed = True
+        try:
+            with self._ledger.locked():
+                self.layout.save(self._control, self._host.disk)
+                self._saved = self._saved_now()
+        except (MaildropError, OSError) as error:
+            _log.warn(
+                "the layout of {path} is not saved: {error}",
+                path=self._path,
+                error=str(error),
+            )
+            return
+        self._saved_size = self.layout.stamp.size
+        self.changed = False
+
+    def save_if_worth(self) -> None:
+        """The same, unless another process did, or it is found again more cheaply."""
+        grown = self.layout.stamp.size - self._saved_size
+        little = 0 <= grown <= _READ_AGAIN and len(self.layout) > _SMALL
+        if self.changed and not little:
+            with self._ledger.locked():
+                if self._saved_now() == self._saved:
+                    self.save()
 
     def _is_intact(self, fd: int, end: int) -> bool:
         """Whether the last message known still stands there, and one begins after."""
@@ -130,18 +221,21 @@ class Places:
 
     def _append(self, uid: int, found: Found) -> None:
         old = OLD if found.metadata.old else 0
-        keywords = self._keywords(found)
         self.layout.append(
-            uid, found.start, found.length, found.metadata.flags | old, keywords
+            uid,
+            found.start,
+            found.length,
+            found.metadata.flags | old,
+            self._keywords(found),
         )
 
     def _keywords(self, found: Found) -> int:
-        """Keywords of a message in the file; those without room are passed over."""
-        table = self._ledger.table
-        try:
-            return table.keyword_bits(found.metadata.keywords, create=True)
-        except KeywordLimit:
-            return table.keyword_bits(found.metadata.keywords)
+        """The keywords that the file gives; what finds no room is passed over."""
+        bits = 0
+        for name in filter(is_keyword, found.metadata.keywords):
+            with contextlib.suppress(KeywordLimit):
+                bits |= self._ledger.table.keyword_bits((name,), create=True)
+        return bits
 
     def _number(self, new: Sequence[Found]) -> None:
         """Give UIDs to messages that the ledger does not know."""
@@ -152,13 +246,12 @@ class Places:
         uid = table.uid_next
         now = int(self._host.clock())
         for found in new:
-            keywords = self._keywords(found)
             batch.append(
                 uid,
                 found.size,
                 found.date or now,
                 found.metadata.flags,
-                keywords,
+                self._keywords(found),
                 found.digest,
                 saved=now,
                 object_id=int.from_bytes(self._host.random(8), "little"),

@@ -47,7 +47,7 @@ def settle(
         removed: UIDs of messages to take out of the file.
 
     Returns:
-        Whether anything was written.
+        Whether flags were written.
     """
     fields = dict(_changed_fields(fd, layout, table, removed))
     fitting = {row: at for row in fields if (at := _room(fd, layout, row, fields[row]))}
@@ -73,7 +73,7 @@ def settle(
         gone = set(removed)
         layout.keep(lambda uid: uid not in gone)
     layout.stamp = Stamp.of(os.fstat(fd))
-    return bool(in_place) or first is not None
+    return bool(fields)
 
 
 def _changed_fields(

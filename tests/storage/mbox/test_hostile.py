@@ -85,6 +85,7 @@ def test_a_mailbox_that_cannot_be_settled_is_closed_all_the_same(
     inbox = open_store().open("INBOX")
     inbox.refresh()
     inbox.publish(inbox.stage([NewMessage(Content.of(MESSAGE))]), None)
+    (spool.parent / "control/INBOX/maildrop.layout").unlink(missing_ok=True)
     (spool.parent / "control/INBOX/maildrop.layout").mkdir()
     inbox.close()
     assert len(os.listdir("/proc/self/fd")) == before
