@@ -27,6 +27,8 @@ from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.maildir.check import MaildirInspect
 from maildrop.storage.maildir.store import MaildirStore
+from maildrop.storage.mbox.check import MboxInspect
+from maildrop.storage.mbox.check_account import Account as MboxAccount
 from maildrop.storage.mbox.locks import METHODS
 from maildrop.storage.mbox.store import MboxStore
 from maildrop.storage.memory.store import MemoryStores
@@ -100,13 +102,26 @@ class Stores:
         Raises:
             ConfigurationError: Its location names no store.
         """
-        kind, _, path = account.location.partition(":")
+        kind, _, paths = account.location.partition(":")
         owner = self._rights.owner_of(account)
         uid = None if owner is None else owner[0]
         host = self._here()
-        if kind == "maildir" and path:
+        if kind == "maildir" and paths:
             return MaildirInspect(
-                path, host, uid, lambda: self._maildir(account, path, host)
+                paths, host, uid, lambda: self._maildir(account, paths, host)
+            ).parts()
+        if kind == "mbox" and paths:
+            inbox, folders, control = self._mbox_paths(account, paths)
+            return MboxInspect(
+                MboxAccount(
+                    inbox,
+                    folders,
+                    control,
+                    host,
+                    lambda: self._mbox(account, paths, host),
+                    self._locks,
+                    uid,
+                )
             ).parts()
         if kind == "memory":
             return ()
@@ -116,13 +131,17 @@ class Stores:
         self._make_home(account)
         return MaildirStore(path, host, self._remembered)
 
-    def _mbox(self, account: Account, paths: str, host: Host) -> Store:
+    def _mbox_paths(self, account: Account, paths: str) -> tuple[str, str, str]:
+        """Inbox, directory of the others, directory of the control files."""
         inbox, _, folders = paths.partition(":")
         if not folders:
             if not account.home:
                 raise ConfigurationError(f"{account.name}: no home for other mailboxes")
             folders = os.path.join(account.home, "mail")
-        control = os.path.join(self._control, account.name)
+        return inbox, folders, os.path.join(self._control, account.name)
+
+    def _mbox(self, account: Account, paths: str, host: Host) -> MboxStore:
+        inbox, folders, control = self._mbox_paths(account, paths)
         make_directory(control, self._rights, account=account)
         owner = self._rights.owner_of(account)
         return MboxStore(

@@ -1,7 +1,8 @@
 """Whether the pieces in the cache are those of the messages.
 
 In this file:
-    CacheCheck     looks at one cache file as it is
+    Resting        a ledger that is only looked at
+    CacheCheck     looks at one cache file as it is, and at the text beside it
     repair_cache   makes records anew from the messages
 """
 
@@ -11,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from maildrop.message.fragments import fragment
 from maildrop.storage.findings import Code, Finding, codes_in, shown, uids_of
 from maildrop.storage.index.cache import CACHE, Cache
-from maildrop.storage.index.fragments import KEYS, Fragments, cacheable
+from maildrop.storage.index.check_text import TextCheck
+from maildrop.storage.index.fragments import KEYS, cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.table import IndexTable
 
 
-class _Resting(Ledger):
+class Resting(Ledger):
     """What is in a ledger's files, where nobody is to follow or change them."""
 
     def __init__(self, table: IndexTable) -> None:
@@ -42,7 +44,9 @@ class CacheCheck:
         self._path = f"{directory}/{CACHE}"
         self._mailbox = mailbox
         self._table = table
-        self._cache = Cache(directory, _Resting(table), host, KEYS)
+        resting = Resting(table)
+        self._cache = Cache(directory, resting, host, KEYS)
+        self._text = TextCheck(directory, mailbox, resting, host)
         self._usable: bool | None = None
 
     def examine_file(self) -> Iterator[Finding]:
@@ -54,6 +58,7 @@ class CacheCheck:
                 reason = "there is no file"
             evidence = f"the ledger points into cache {wanted:014x}: {reason}"
             yield Finding(Code.CACHE_UNUSABLE, self._mailbox, evidence, self._path)
+        yield from self._text.examine_file()
 
     @property
     def usable(self) -> bool:
@@ -76,9 +81,10 @@ class CacheCheck:
             message: It, with CRLF line ends.
         """
         table = self._table
+        uid = table.uids[row]
+        yield from self._text.examine(uid, message)
         if not table.cache[row] or not self.usable:
             return
-        uid = table.uids[row]
         pieces = self._cache.records((row,))[0]
         if not pieces:
             evidence = f"no record of it at octet {table.cache[row]}"
@@ -107,6 +113,7 @@ class CacheCheck:
     def close(self) -> None:
         """Let go of the file."""
         self._cache.close()
+        self._text.close()
 
 
 def made(message: bytes, key: bytes) -> bytes | None:
@@ -121,19 +128,19 @@ Read = Callable[[Sequence[int]], Sequence[bytes | None]]
 
 
 def repair_cache(
-    findings: Sequence[Finding], ledger: Ledger, pieces: Fragments, read: Read
+    findings: Sequence[Finding], ledger: Ledger, cache: Cache, read: Read
 ) -> None:
     """Begin a file that is of no use anew, and make records that are wrong again.
 
     Args:
         findings: What was found in the mailbox.
         ledger: Its ledger.
-        pieces: Its pieces.
+        cache: Its cache.
         read: Gives messages by UID.
     """
     if Code.CACHE_UNUSABLE in codes_in(findings):
         with ledger.locked():
-            pieces.cache.append((), ())
+            cache.append((), ())
     uids = uids_of(findings, Code.CACHE_RECORD_DAMAGED, Code.CACHE_PIECE_WRONG)
     for uid in uids:
         (message,) = read((uid,))
@@ -141,5 +148,5 @@ def repair_cache(
             continue
         with ledger.locked():
             if ledger.table.row(uid) is not None:
-                offsets = pieces.cache.append((uid,), (cacheable(message),))
-                pieces.cache.point((uid,), offsets)
+                offsets = cache.append((uid,), (cacheable(message),))
+                cache.point((uid,), offsets)

@@ -6,6 +6,7 @@ first.  Here nothing is written, and no file is made.
 In this file:
     Control         the ledger as its files tell it, and what is wrong with them
     load            read it, with the lock of the log held for the moment
+    uid_validity_of    UIDVALIDITY alone
     left_over       temporary files that nobody will rename any more
     control_file    what is wrong with the file itself: kind, rights, owner
 
@@ -264,3 +265,17 @@ def control_file(
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         evidence = f"its mode is {mode:03o}"
         yield Finding(Code.WRITABLE_BY_ALL, mailbox, evidence, path, what=path)
+
+
+def uid_validity_of(directory: str) -> int:
+    """UIDVALIDITY of a mailbox, as its log says; 0 if it does not."""
+    try:
+        fd = open_to_read(f"{directory}/{LOG}")
+    except OSError:
+        return 0
+    try:
+        return LogHeader.parse(os.pread(fd, HEADER_SIZE, 0)).uid_validity
+    except (Damaged, OSError):
+        return 0
+    finally:
+        os.close(fd)

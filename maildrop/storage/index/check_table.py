@@ -27,6 +27,7 @@ from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.names import Names
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.uid_validity import NUMBER_MAX
+from maildrop.storage.uidl_form import UidlForm
 
 #: RFC 1939 section 7: one to 70 characters from %x21 to %x7E.
 _UIDL: Final = re.compile(rb"[!-~]{1,70}")
@@ -55,8 +56,13 @@ def examine_table(
         path: The ledger, for the findings.
         own_uidl: The POP3 unique id of a row for which none is fixed.
     """
+    form = UidlForm.of(table)
+
+    def uidl(table: IndexTable, row: int) -> bytes:
+        return own_uidl(table, row) if form is None else form.text(table.uids[row])
+
     checks = (_numbers, _dates, _mod_seqs, _object_ids, _keywords, _expunged, _notes)
-    rows = itertools.chain(*(check(table) for check in checks), _uidls(table, own_uidl))
+    rows = itertools.chain(*(check(table) for check in checks), _uidls(table, uidl))
     for code, uid, evidence, what in rows:
         yield Finding(code, mailbox, evidence, path, uid, what)
 
@@ -230,7 +236,11 @@ class TableRepair:
                 [table.keywords[row] & named for row in rows],
             )
         for row in table.rows(uids_of(findings, Code.UIDL_WRONG)):
-            batch.uidls([table.uids[row]], [self._own_uidl(table, row)])
+            form = UidlForm.of(table)
+            text = self._own_uidl(table, row)
+            if form is not None:
+                text = form.text(table.uids[row])
+            batch.uidls([table.uids[row]], [text])
         for name in table.notes:
             found = _NOTE.fullmatch(name)
             if found is not None and table.row(int(found[1])) is None:
@@ -261,6 +271,24 @@ class TableRepair:
         return bool(gone or codes & _IN_COLUMNS)
 
 
+#: What ``TableRepair`` puts right.
+IN_TABLE: Final = frozenset(
+    {
+        Code.UID_VALIDITY_ZERO,
+        Code.UIDS_OUT_OF_ORDER,
+        Code.UID_NEXT_WRONG,
+        Code.MOD_SEQ_WRONG,
+        Code.RECENT_WRONG,
+        Code.EXPUNGED_WRONG,
+        Code.KEYWORD_UNNAMED,
+        Code.KEYWORD_INVALID,
+        Code.UIDL_WRONG,
+        Code.OBJECT_ID_DOUBLED,
+        Code.DATE_WRONG,
+        Code.NOTE_LEFT_OVER,
+    }
+)
+#: That for which the log has no record.
 _IN_COLUMNS: Final = {
     Code.UID_VALIDITY_ZERO,
     Code.KEYWORD_INVALID,

@@ -27,13 +27,14 @@ from maildrop.durable import translated
 from maildrop.errors import MailboxInUse
 from maildrop.storage.findings import Code, Finding, Part, Told, codes_in
 from maildrop.storage.index.check_cache import CacheCheck, repair_cache
+from maildrop.storage.index.check_text import repair_text
 from maildrop.storage.index.check_control import (
     Control,
     control_file,
     left_over,
     load,
 )
-from maildrop.storage.index.check_table import TableRepair, examine_table
+from maildrop.storage.index.check_table import IN_TABLE, TableRepair, examine_table
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.table import IndexTable
@@ -53,23 +54,6 @@ from maildrop.storage.maildir.store import MaildirStore
 #: Messages whose suspicions are looked at together, with the lock held.
 _CHUNK: Final = 64
 _PARTS: Final = ("cur", "new", "tmp")
-#: What is wrong in the ledger itself and put right before the mailbox is opened.
-_IN_TABLE: Final = frozenset(
-    {
-        Code.UID_VALIDITY_ZERO,
-        Code.UIDS_OUT_OF_ORDER,
-        Code.UID_NEXT_WRONG,
-        Code.MOD_SEQ_WRONG,
-        Code.RECENT_WRONG,
-        Code.EXPUNGED_WRONG,
-        Code.KEYWORD_UNNAMED,
-        Code.KEYWORD_INVALID,
-        Code.UIDL_WRONG,
-        Code.OBJECT_ID_DOUBLED,
-        Code.DATE_WRONG,
-        Code.NOTE_LEFT_OVER,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +276,7 @@ class MailboxPart:
                 elif finding.code is Code.TEMPORARY_LEFT_OVER:
                     with contextlib.suppress(FileNotFoundError):
                         disk.unlink(finding.path)
-        if codes & _IN_TABLE:
+        if codes & IN_TABLE:
             self._repair_table(findings)
         store = self._open_store()
         try:
@@ -329,7 +313,8 @@ class MailboxPart:
                 ledger,
                 lambda row: check.size(row, self._file(table, row)),
             )
-        repair_cache(findings, ledger, mailbox.pieces, mailbox.read_many)
+        repair_cache(findings, ledger, mailbox.pieces.cache, mailbox.read_many)
+        repair_text(findings, mailbox.text)
         if Code.SNAPSHOT_DAMAGED in codes_in(findings):
             ledger.compact()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from maildrop.durable import open_to_read, translated
-from maildrop.errors import MailboxNameInvalid, MaildropError
+from maildrop.errors import MailboxNameInvalid
 from maildrop.storage.check_lists import (
     SUBSCRIPTION_CODES,
     examine_special_use,
@@ -22,11 +22,13 @@ from maildrop.storage.check_lists import (
     put_uid_validity,
 )
 from maildrop.storage.findings import Code, Finding, Told, codes_in, shown
-from maildrop.storage.index.check_control import FORGOTTEN, control_file
-from maildrop.storage.index.damage import Damaged
+from maildrop.storage.index.check_control import (
+    FORGOTTEN,
+    control_file,
+    uid_validity_of,
+)
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import is_free
-from maildrop.storage.index.log import HEADER_SIZE, LogHeader
 from maildrop.storage.index.opening import LOG
 from maildrop.storage.index.uid_validity import next_uid_validity
 from maildrop.storage.maildir.layout import directory_of, name_of
@@ -201,7 +203,7 @@ class AccountPart:
     def _highest(self) -> tuple[int, str]:
         """The highest UIDVALIDITY that a mailbox has, and which."""
         return max(
-            ((_uid_validity(path), name) for name, path in folders(self._path)),
+            ((uid_validity_of(path), name) for name, path in folders(self._path)),
             default=(0, ""),
         )
 
@@ -224,17 +226,3 @@ class AccountPart:
             self._subscriptions.remove_doubles()
         if Code.SPECIAL_USE_WRONG in codes:
             self._special.keep(is_special_use)
-
-
-def _uid_validity(path: str) -> int:
-    """UIDVALIDITY of a mailbox, as its log says; 0 if it does not."""
-    try:
-        fd = open_to_read(f"{path}/{LOG}")
-    except OSError:
-        return 0
-    try:
-        return LogHeader.parse(os.pread(fd, HEADER_SIZE, 0)).uid_validity
-    except (Damaged, MaildropError, OSError):
-        return 0
-    finally:
-        os.close(fd)

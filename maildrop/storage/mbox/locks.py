@@ -141,7 +141,7 @@ class MboxLock:
             except FileExistsError:
                 # On NFS the reply may be lost: the count of links tells.
                 if os.fstat(fd).st_nlink != 2:
-                    self._clear_stale()
+                    self.clear_stale()
                     return False
             self._made = True
             return True
@@ -167,18 +167,23 @@ class MboxLock:
         _log.error("{path} cannot be removed; remove it", path=path)
         return False
 
-    def _clear_stale(self) -> None:
-        """Remove a dotlock whose holder is gone."""
+    def stale(self) -> os.stat_result | None:
+        """The dotlock, if its holder is gone."""
         try:
             fd = open_to_read(self._dotlock)
         except OSError:
-            return
+            return None
         try:
             text = os.read(fd, 32)
             found = os.fstat(fd)
         finally:
             os.close(fd)
-        if not self._is_stale(text, found.st_mtime):
+        return found if self._is_stale(text, found.st_mtime) else None
+
+    def clear_stale(self) -> None:
+        """Remove a dotlock whose holder is gone."""
+        found = self.stale()
+        if found is None:
             return
         aside = f"{self._dotlock}.{self._unique()}"
         with contextlib.suppress(OSError):
