@@ -82,9 +82,12 @@ _NAMES: Final = (
     rb"|[Ii][Mm][Aa][Pp](?:[Bb]ase)?)|[Cc]ontent-[Ll]ength|CONTENT-LENGTH"
     rb"|[Ll]ines|LINES|X-Mbox-Unterminated)"
 )
-# Dovecot folds long lists of keywords.
+#: Dovecot folds long lists of keywords.  The other fields are never folded, and one of
+#: them stands last among ours: what follows is the message's, whatever it begins with.
+_LISTS: Final = rb"[Xx]-(?:[Kk]eywords|KEYWORDS|[Ii][Mm][Aa][Pp](?:[Bb]ase)?)"
 _METADATA: Final = re.compile(
-    rb"\n(" + _NAMES + rb"):([^\n]*(?:\n[ \t][^\n]*)*)(?=\n|\Z)"
+    rb"\n(?:(?=" + _LISTS + rb":)([^\n:]+):([^\n]*(?:\n[ \t][^\n]*)*)"
+    rb"|(" + _NAMES + rb"):([^\n]*))(?=\n|\Z)"
 )
 _TO_QUOTE: Final = re.compile(rb"\n((?:X-Mbox-Quoted-)*" + _NAMES + rb":)")
 _TO_UNQUOTE: Final = re.compile(
@@ -179,7 +182,8 @@ def metadata(stored: bytes) -> Metadata:
     flags = 0
     old = unterminated = False
     keywords: list[str] = []
-    for name, value in _METADATA.findall(b"\n" + stored[: split_header(stored)]):
+    for found in _METADATA.finditer(b"\n" + stored[: split_header(stored)]):
+        name, value = found[1] or found[3], found[2] or found[4]
         match name.lower():
             case b"status" | b"x-status":
                 for letter in value:
@@ -261,10 +265,10 @@ def status_fields(
         letter for letter, flag in STATUS_FLAGS.items() if flags & flag and flag != SEEN
     )
     names = " ".join(keywords).encode("ascii")
-    fields = b"Status: %b\nX-Status: %b\nX-Keywords: %b\n" % (
+    fields = b"X-Keywords: %b\nStatus: %b\nX-Status: %b\n" % (
+        names.ljust(KEYWORDS_ROOM),
         status.ljust(STATUS_ROOM),
         letters.ljust(STATUS_ROOM),
-        names.ljust(KEYWORDS_ROOM),
     )
     return fields + (b"X-Mbox-Unterminated: yes\n" if unterminated else b"")
 
