@@ -180,6 +180,15 @@ class Code(enum.Enum):
         "message gives",
         "it is made anew from the message",
     )
+    # -- text for searches
+    TEXT_DAMAGED = Kind(
+        "the text that searches look through (`maildrop.text`) is damaged or torn",
+        "it is removed; the next search makes it again",
+    )
+    TEXT_WRONG = Kind(
+        "the text that searches look through is not what the message gives",
+        "it is removed; the next search makes it again",
+    )
     # -- message files
     MESSAGE_FILE_CHANGED = _by_hand(
         "a message's file is shorter or longer than its name says (`S=`): it was cut "

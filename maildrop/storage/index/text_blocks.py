@@ -33,12 +33,13 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Final, NamedTuple
 
 from maildrop.mailbox.stored_text import Where
+from maildrop.message.searchable import Searchable
 from maildrop.storage.index.columns import U32, from_octets, to_octets
 from maildrop.storage.index.finding import Region
 
@@ -56,6 +57,29 @@ class Entry(NamedTuple):
     uid: int
     header: bytes
     body: bytes
+
+    @classmethod
+    def of(cls, uid: int, octets: bytes | None, longest: int) -> "Entry":
+        """What is kept of a message.
+
+        Args:
+            uid: Its UID.
+            octets: The message; None if it could not be read.
+            longest: Octets of text above which it is absent.
+        """
+        if octets is None:
+            return cls(uid, b"", b"")
+        message = Searchable(octets)
+        header = message.headers().encode("utf-8", "surrogatepass")
+        body = message.body().encode("utf-8", "surrogatepass")
+        if message.cut or len(header) + len(body) > longest:
+            return cls(uid, b"", b"")
+        return cls(uid, header, body)
+
+    @property
+    def known(self) -> bool:
+        """Whether it is not absent."""
+        return bool(self.header or self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +129,8 @@ def pack(entries: Sequence[Entry]) -> bytes:
 
 
 def _block(entries: Sequence[Entry]) -> bytes:
-    known = [entry for entry in entries if entry.header or entry.body]
-    absent = [entry.uid for entry in entries if not (entry.header or entry.body)]
+    known = [entry for entry in entries if entry.known]
+    absent = [entry.uid for entry in entries if not entry.known]
     ends = array(U32)
     at = 0
     pieces = [entry.header for entry in known]
@@ -182,8 +206,8 @@ class Block:
             at = find(octets, max(text + ends[piece], at + 1), end)
         return array(U32, compress(self.uids, fits))
 
-    def entries(self, alive: Sequence[int]) -> Iterator[Entry]:
-        """What the block has of some messages (UIDs ascending)."""
+    def entries(self, alive: Sequence[int] | None) -> list[Entry]:
+        """What the block has of some messages (UIDs ascending); None for all."""
         octets = bytes(self._region.view[self._text : self.head.length])
         ends, known = self._ends, self.head.known
         starts = array(U32, [0]) + ends[:-1]
@@ -194,10 +218,14 @@ class Block:
                 octets[starts[known + n] : ends[known + n] - len(_END)],
             )
             for n, uid in enumerate(self.uids)
-            if among(alive, uid)
+            if alive is None or among(alive, uid)
         ]
-        found += [Entry(uid, b"", b"") for uid in self.absent if among(alive, uid)]
-        yield from sorted(found)
+        found += [
+            Entry(uid, b"", b"")
+            for uid in self.absent
+            if alive is None or among(alive, uid)
+        ]
+        return sorted(found)
 
 
 def among(uids: Sequence[int], uid: int) -> bool:

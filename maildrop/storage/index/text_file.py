@@ -58,7 +58,6 @@ from maildrop.durable import open_to_read, translate, translated
 from maildrop.errors import MailboxInUse
 from maildrop.mailbox.stored_text import Found, Where
 from maildrop.message.limits import DEFAULT
-from maildrop.message.searchable import Searchable
 from maildrop.storage.index.columns import U32, U64
 from maildrop.storage.index.finding import Region
 from maildrop.storage.index.host import Host
@@ -117,7 +116,7 @@ class TextFile:
         self._ledger = ledger
         self._host = host
         self._octets = octets
-        self._message_octets = message_octets
+        self.message_octets = message_octets
         self._fd = -1
         self._forget()
 
@@ -267,6 +266,49 @@ class TextFile:
         self._damaged = True
         return None
 
+    # -- for whoever checks it
+
+    def problem(self) -> str:
+        """What the heads of blocks show to be wrong with the file, if anything is."""
+        with translated(f"read {self._path}"):
+            self._look()
+            if self._fd < 0:
+                return ""
+            lock(self._fd, self._host, self._path)  # nobody is writing
+            try:
+                self._walk()
+                size = os.fstat(self._fd).st_size
+                header = os.pread(self._fd, _HEADER.size, 0)
+            finally:
+                unlock(self._fd)
+        if header and not _readable(header):
+            return "it has no header that makes sense"
+        if self._damaged and header == self._header():
+            return f"no block begins at octet {self._end}"
+        if not self._damaged and self._end < size and not self._ahead:
+            return f"the last {size - self._end} octets are no whole block"
+        return ""
+
+    def entries(self, uid: int) -> list[Entry] | None:
+        """All that is kept together with a message; nothing if it is not covered.
+
+        Returns:
+            None when it is not what was written.
+        """
+        with translated(f"read {self._path}"):
+            self._look()
+            number = bisect_left(self._lasts, uid)
+            if number == len(self._heads):
+                return []
+            block = self._block(number, Region())
+        return None if block is None else block.entries(None)
+
+    def remove(self) -> None:
+        """Remove the file; it is begun anew when somebody searches."""
+        self.close()
+        with contextlib.suppress(FileNotFoundError), translated(f"remove {self._path}"):
+            self._host.disk.unlink(self._path)
+
     # -- adding
 
     def add(
@@ -276,7 +318,8 @@ class TextFile:
         if self._ledger.read_only or self._full or not uids:
             return self.last
         entries = [
-            self._entry(uid, octets) for uid, octets in zip(uids, messages, strict=True)
+            Entry.of(uid, octets, self.message_octets)
+            for uid, octets in zip(uids, messages, strict=True)
         ]
         blocks = pack(entries)
         with self._writing():
@@ -299,16 +342,6 @@ class TextFile:
                 disk.truncate(self._fd, self._end)
             raise
         self._walk()
-
-    def _entry(self, uid: int, octets: bytes | None) -> Entry:
-        if octets is None:
-            return Entry(uid, b"", b"")
-        message = Searchable(octets)
-        header = message.headers().encode("utf-8", "surrogatepass")
-        body = message.body().encode("utf-8", "surrogatepass")
-        if message.cut or len(header) + len(body) > self._message_octets:
-            return Entry(uid, b"", b"")
-        return Entry(uid, header, body)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -426,6 +459,15 @@ class TextFile:
             os.close(self._fd)
             self._fd = -1
         self._forget()
+
+
+def _readable(header: bytes) -> bool:
+    """Whether a header is that of a text file, if of another version or mailbox."""
+    if len(header) < _HEADER.size:
+        return False
+    magic, version, crc, *_ = _HEADER.unpack(header)
+    same = version == _VERSION
+    return magic == _MAGIC and (not same or zlib.crc32(header[16:]) == crc)
 
 
 def _named(fd: int, path: str) -> bool:

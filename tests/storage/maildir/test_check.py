@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,12 @@ from maildrop.storage.index.host import Host
 from maildrop.storage.maildir.check import MaildirInspect
 from tests.crash.stopping import QuickDisk
 from tests.storage.maildir.conftest import OpenStore
-from tests.storage.maildir.planting import CONTROL, LEDGER, Grounds, Plant
+from tests.storage.maildir.planting import FOLDERS, Grounds
 from tests.storage.maildir.planting_files import ACCOUNT, CACHE, FILES
+from tests.storage.maildir.planting_text import TEXT
+from tests.storage.planting import CONTROL, LEDGER, Plant, kept
 
-PLANTS = (*CONTROL, *LEDGER, *CACHE, *FILES, *ACCOUNT)
+PLANTS = (*CONTROL, *LEDGER, *FOLDERS, *CACHE, *TEXT, *FILES, *ACCOUNT)
 plants = pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
 
 
@@ -88,35 +89,6 @@ def test_what_is_derived_is_repaired_and_no_message_is_lost_doubled_or_renumbere
     assert numbered_anew == plant.renumbers
     kept(plant, before["INBOX"], after["INBOX"], numbered_anew=numbered_anew)
     assert after["Work"] == before["Work"]
-
-
-def kept(
-    plant: Plant,
-    before: dict[int, bytes],
-    after: dict[int, bytes],
-    *,
-    numbered_anew: bool,
-) -> None:
-    """Nothing but what the corruption itself took or brought is different."""
-    lost = Counter(before.values()) - Counter(after.values())
-    assert lost == Counter(before[uid] for uid in plant.loses)
-    assert len(after) == len(before) - len(plant.loses) + brought(plant, before, after)
-    if not numbered_anew:
-        for uid, octets in before.items():
-            if uid not in plant.moves + plant.loses:
-                assert after[uid] == octets
-        assert all(
-            after[uid] == before[uid]
-            for uid in set(after) & set(before)
-            if uid not in plant.moves + plant.loses
-        )
-
-
-def brought(plant: Plant, before: dict[int, bytes], after: dict[int, bytes]) -> int:
-    """Messages that were not there: what the corruption added or made others."""
-    others = Counter(after.values()) - Counter(before.values())
-    assert others.total() in {plant.adds, plant.adds + len(plant.loses)}
-    return others.total()
 
 
 @plants
