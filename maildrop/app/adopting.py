@@ -20,13 +20,14 @@ from maildrop.durable import translated
 from maildrop.errors import ConfigurationError, PermanentError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
-from maildrop.storage.foreign import courier, dovecot, lists, maildir
+from maildrop.storage.foreign import courier, dovecot, lists, maildir, mbox
 from maildrop.storage.foreign.detecting import detect, refuse_busy, refuse_unknown
 from maildrop.storage.foreign.facts import Facts
 from maildrop.storage.foreign.maildir import Folder
 from maildrop.storage.foreign.taking import Taken
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.uid_validity import next_uid_validity
+from maildrop.storage.mbox.store import MboxStore
 
 __all__ = ["Adopted", "Adopting", "Taken", "Wanted"]
 
@@ -128,10 +129,12 @@ class Adopting:
             MailboxInUse: The other server is at work on it.
         """
         kind, _, paths = account.location.partition(":")
-        if kind != "maildir":
-            raise PermanentError(f"{account.name}: mail in {kind} has nothing to adopt")
         with self._direct.rights.as_owner(account):
-            return self._maildir(account, paths, wanted, progress)
+            if kind == "maildir":
+                return self._maildir(account, paths, wanted, progress)
+            if kind == "mbox":
+                return self._mbox(account, wanted, progress)
+        raise PermanentError(f"{account.name}: mail in {kind} has nothing to adopt")
 
     def _maildir(
         self, account: Account, root: str, wanted: Wanted, progress: Progress
@@ -169,6 +172,50 @@ class Adopting:
         self._lists(account, root, server, adopted, wanted)
         return adopted
 
+    def _mbox(self, account: Account, wanted: Wanted, progress: Progress) -> Adopted:
+        if wanted.server not in {"auto", "dovecot", "uw"}:
+            raise PermanentError(f"an mbox is of dovecot or uw, not of {wanted.server}")
+        adopted = Adopted(account.name)
+        folders = account.location.split(":")[2:]
+        root = folders[0] if folders else os.path.join(account.home, "mail")
+        with self._direct.store(account) as store:
+            if not isinstance(store, MboxStore):
+                raise PermanentError(f"{account.location} is no mbox")
+            for entry in store.entries():
+                if not entry.selectable:
+                    continue
+                file, control = store.place(entry.name)
+                taken = mbox.adopt(
+                    entry.name,
+                    file,
+                    control,
+                    mbox.index_path(entry.name, file.path, root),
+                    self._host,
+                    store.next_uid_validity,
+                    server=wanted.server,
+                    dry_run=wanted.dry_run,
+                    accept_loss=wanted.accept_loss,
+                    uidl=wanted.uidl,
+                    progress=functools.partial(progress, entry.name),
+                )
+                adopted.mailboxes.append(taken)
+            adopted.found = _found(adopted.mailboxes)
+            self._mbox_lists(store, account.home, root, adopted, wanted)
+        return adopted
+
+    def _mbox_lists(
+        self, store: MboxStore, home: str, root: str, adopted: Adopted, wanted: Wanted
+    ) -> None:
+        names = [taken.mailbox for taken in adopted.mailboxes]
+        adopted.special_use = lists.special_uses(names, self._special)
+        if any(taken.server == "uw" for taken in adopted.mailboxes):
+            adopted.subscribed = lists.listed_by_uw(home, root)
+        if not wanted.dry_run:
+            _subscribe(store, adopted.subscribed)
+            control = os.path.dirname(store.place("INBOX")[1])
+            path = f"{control}/maildrop.special-use"
+            lists.keep_special_uses(path, adopted.special_use, self._host)
+
     def _renamed(self, folder: Folder) -> Folder:
         if not folder.renamed:
             return folder
@@ -196,6 +243,15 @@ class Adopting:
         lists.keep_special_uses(
             f"{root}/maildrop.special-use", adopted.special_use, self._host
         )
+
+
+def _found(taken: list[Taken]) -> str:
+    """Which servers' traces mailboxes had, in words."""
+    servers = [one.server for one in taken if one.server]
+    if not servers:
+        return "no other server's traces were found"
+    parts = [f"{servers.count(s)} mailboxes from {s}" for s in sorted({*servers})]
+    return ", ".join(parts)
 
 
 def _subscribe(store: Store, names: list[str]) -> None:

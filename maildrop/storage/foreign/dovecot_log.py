@@ -312,6 +312,9 @@ class _Changes:
         name = body[_KEYWORD.size : _KEYWORD.size + size]
         if how > 1 or len(name) < size or not name:
             raise Unreadable("a change of a keyword makes no sense")
+        if all(one.name != b"keywords" for one in self._index.extensions):
+            # It takes the next number, though nothing introduces it.
+            self._index.extensions.append(Extension(b"keywords"))
         bit = self._index.keyword(name)
         touched = []
         for low, high in _ranges(body[_filled(_KEYWORD.size + size) :]):

@@ -94,8 +94,7 @@ def parse(octets: bytes, path: str) -> Uidlist:
         Unreadable: It breaks the grammar.
     """
     lines = octets.split(b"\n")
-    if lines and lines[-1]:
-        lines.pop()  # somebody was stopped while writing it
+    lines.pop()  # what follows the last line end: a line that was not finished
     if not lines:
         raise Unreadable(f"{path} is empty")
     header = lines[0]

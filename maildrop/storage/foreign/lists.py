@@ -2,6 +2,7 @@ r"""Subscriptions and special uses as other servers leave them.
 
 In this file:
     subscriptions       the names that have to be taken over, of a Maildir
+    listed_by_uw        the same, of mbox files
     special_uses        which mailboxes are the drafts, the sent mail ...
     keep_special_uses   write that down
 
@@ -14,6 +15,7 @@ configuration, Courier knows the name Trash alone.  So they go by name.  Mailbox
 an account lacks are not made: its clients have what they are used to.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -94,11 +96,38 @@ def subscriptions(root: str, server: str) -> list[str]:
     return sorted(set(found))
 
 
+def listed_by_uw(home: str, folders: str) -> list[str]:
+    """The subscribed names in UW-IMAP's ``.mailboxlist``.
+
+    It names files relative to the home; those of the folder directory are mailboxes.
+
+    Args:
+        home: The user's home directory.
+        folders: The folder directory.
+    """
+    octets = octets_of(os.path.join(home, ".mailboxlist"), _OCTETS_MAX)
+    if octets is None:
+        return []
+    prefix = os.path.relpath(folders, home).encode() + b"/"
+    found = set()
+    for whole in octets.split(b"\n"):
+        line = whole.strip(b"\r").removeprefix(b"~/")
+        if line.upper() == b"INBOX":
+            found.add("INBOX")
+        elif line.startswith(prefix):
+            name = _decoded(line[len(prefix) :], b"/")
+            if name is not None:
+                found.add(name)
+    return sorted(found)
+
+
 def _name(line: bytes) -> str | None:
-    if not line:
-        return "INBOX"
+    return _decoded(line, b".") if line else "INBOX"
+
+
+def _decoded(line: bytes, separator: bytes) -> str | None:
     try:
-        name = "/".join([decode(level) for level in line.split(b".")])
+        name = "/".join([decode(level) for level in line.split(separator)])
         check(name)
     except (ProtocolSyntaxError, MailboxNameInvalid):
         return None
