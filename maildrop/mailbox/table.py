@@ -297,6 +297,11 @@ Column = TypeVar("Column", "array[int]", bytearray)
 
 def without(column: Column, rows: Sequence[int]) -> Column:
     """A copy of a column without some rows (ascending).  Cost: one pass of memcpy."""
+    if len(rows) <= _FEW:
+        kept = column[:]
+        for row in reversed(rows):
+            del kept[row]
+        return kept
     kept = column[:0]
     start = 0
     for row in rows:

@@ -61,6 +61,10 @@ from maildrop.storage.index.snapshot import Position, write_snapshot
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.window import Window
 
+#: The log may be as long as this part of the snapshot, so that folding it, which writes
+#: all columns, costs the same for each record however many messages there are, and
+#: reading it takes no longer than reading the snapshot.
+_LOG_PART: Final = 32
 #: A log shorter than this part of its limit is not folded when the ledger is closed.
 _CLOSE_FOLDS: Final = 4
 
@@ -90,7 +94,8 @@ class Ledger:
             directory: The control directory; exists.
             host: Disk, clock, lock waits.
             new_uid_validity: Gives a UIDVALIDITY above its argument.
-            log_octets: The log is folded into the snapshot when it is longer.
+            log_octets: The log is folded into the snapshot when it is longer than that
+                and than a part of the snapshot.
             messages_max: A snapshot with more messages is not believed.
 
         Raises:
@@ -113,6 +118,11 @@ class Ledger:
         self.table: IndexTable = opened.table
         self.table.journal.entries.clear()
         self._keywords_known = len(self.table.keyword_names)
+        self._log_limit = self._measured()
+
+    def _measured(self) -> int:
+        """Octets that the log may have, by the snapshot that there is."""
+        return max(self._log_octets, self._files.snapshot_octets() // _LOG_PART)
 
     # -- following
 
@@ -137,7 +147,7 @@ class Ledger:
     @property
     def compaction_due(self) -> bool:
         """Whether the log is long enough to be folded."""
-        return self._offset > self._log_octets and not self.read_only
+        return self._offset > self._log_limit and not self.read_only
 
     def _catch_up(self, *, replaced: bool) -> bool:
         changed = self._read_tail()
@@ -198,6 +208,7 @@ class Ledger:
             self._fd = fd
         self._header = header
         self._offset = offset
+        self._log_limit = self._measured()
 
     def _reload(self) -> bool:
         """Read everything from disk, and find out what is different."""
@@ -381,7 +392,7 @@ class Ledger:
     def close(self) -> None:
         """Fold a log that is worth it, and let go."""
         try:
-            if self._offset > self._log_octets // _CLOSE_FOLDS and not self.read_only:
+            if self._offset > self._log_limit // _CLOSE_FOLDS and not self.read_only:
                 self.compact()
         except (MaildropError, FileNotFoundError) as error:
             self._log.info(

@@ -86,6 +86,8 @@ class Names:
 
     def extend(self, names: Sequence[bytes]) -> None:
         """The names of further rows."""
+        if not names:
+            return
         start = self._blob + len(self._tail)
         lengths = (len(name) + 1 for name in names)
         starts = itertools.accumulate(lengths, initial=start)
@@ -111,23 +113,40 @@ class Names:
         Raises:
             MailboxVanished: The snapshot was cut short under us.
         """
-        octets = bytes(self._tail)
-        if self._window is not None and self._blob:
-            blob = self._window.piece(self._base, self._blob)
-            self._window.forget()
-            octets = blob + octets
+        octets = self._octets()
+        if not self._dense:
+            return _picked(octets, self.offsets)
         parts = octets.split(b"\0")
         parts.pop()
+        if len(parts) != len(self.offsets):
+            raise MailboxVanished("the ledger was cut short")
+        return parts
+
+    def packed(self) -> tuple[bytes, "array[int]"]:
+        """The names of all rows end to end, a NUL behind each, and where each begins.
+
+        Raises:
+            MailboxVanished: The snapshot was cut short under us.
+        """
         if self._dense:
-            if len(parts) != len(self.offsets):
+            octets = self._octets()
+            if octets.count(0) != len(self.offsets):
                 raise MailboxVanished("the ledger was cut short")
-            return parts
-        starts = itertools.accumulate((len(part) + 1 for part in parts), initial=0)
-        by_start = dict(zip(starts, parts, strict=False))
-        try:
-            return list(map(by_start.__getitem__, self.offsets))
-        except KeyError:
-            raise MailboxVanished("the ledger was cut short") from None
+            return octets, self.offsets[:]
+        names = self.all()
+        offsets: array[int] = array(U32)
+        starts = itertools.accumulate((len(name) + 1 for name in names), initial=0)
+        offsets.extend(itertools.islice(starts, len(names)))
+        names.append(b"")
+        return b"\0".join(names), offsets
+
+    def _octets(self) -> bytes:
+        """All that was ever added, one name behind the other."""
+        if self._window is None or not self._blob:
+            return bytes(self._tail)
+        blob = self._window.piece(self._base, self._blob)
+        self._window.forget()
+        return b"".join((blob, self._tail))
 
     def holds(self, name: bytes) -> bool:
         """Whether some row has, or has had, a name; one pass over all octets."""
@@ -145,3 +164,17 @@ class Names:
         if self._window is not None:
             self._window.close()
             self._window = None
+
+
+def _picked(octets: bytes, offsets: Sequence[int]) -> list[bytes]:
+    """The names that begin at some offsets.
+
+    Raises:
+        MailboxVanished: There is none at one of them.
+    """
+    find = octets.find
+    names = [octets[at : find(0, at)] for at in offsets]
+    last = max(offsets, default=0)
+    if names and (last >= len(octets) or octets[-1]):
+        raise MailboxVanished("the ledger was cut short")
+    return names

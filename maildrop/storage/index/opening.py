@@ -4,6 +4,7 @@ In this file:
     Files          where they are, and how they are replaced
     Opened         what was found
     open_ledger    open them, made or mended as needed
+    start_of       from where a log goes on with a snapshot
     still          keep everybody from changing them
     cut_tail       mend the torn end of a log
 
@@ -127,6 +128,13 @@ class Files:
             except OSError:
                 raise denied from error
 
+    def snapshot_octets(self) -> int:
+        """Size of the snapshot; 0 when there is none."""
+        try:
+            return os.stat(self.snapshot).st_size
+        except OSError:
+            return 0
+
     def open_snapshot(self) -> int | None:
         """Open the snapshot for reading; None when there is none."""
         try:
@@ -230,7 +238,7 @@ def _load(files: Files, fd: int, *, read_only: bool) -> Opened:
             return _number_anew(files, fd, header, error, read_only=read_only)
         found = None
     size = os.fstat(fd).st_size
-    start = _start(header, found, size)
+    start = start_of(header, found, size)
     if header is not None and start is not None:
         table, offset = start
         return _replay(files, Opened(table, fd, header, offset, read_only))
@@ -252,7 +260,7 @@ def _snapshot(files: Files) -> tuple[IndexTable, Position] | None:
     return None if fd is None else read_snapshot(fd, files.messages_max)
 
 
-def _start(
+def start_of(
     header: LogHeader | None, found: tuple[IndexTable, Position] | None, size: int
 ) -> tuple[IndexTable, int] | None:
     """The table to begin with, and from where the log is to be replayed."""

@@ -25,7 +25,6 @@ Security: the file may have been written by anyone who may write the mailbox.  E
 length is checked against the file before memory is taken for it.
 """
 
-import itertools
 import json
 import os
 import struct
@@ -97,7 +96,7 @@ def write_snapshot(table: IndexTable, position: Position) -> Written:
         table: What it is of.
         position: Changes up to there are in the table.
     """
-    blob, name_offsets = _names(table)
+    blob, name_offsets = table.names.packed()
     sections: list[tuple[str, int, bytes]] = [
         (name, _WIDTHS[code], to_octets(getattr(table, attribute)))
         for name, code, attribute in _COLUMNS
@@ -122,17 +121,6 @@ def write_snapshot(table: IndexTable, position: Position) -> Written:
     start = _START.pack(_MAGIC, _VERSION, len(header), zlib.crc32(header))
     names_at = len(start) + len(header) + directory[-1][2]
     return Written([start, header, *pieces], names_at, len(blob), name_offsets)
-
-
-def _names(table: IndexTable) -> tuple[bytes, "array[int]"]:
-    names = table.names.all()
-    offsets: array[int] = array(U32)
-    lengths = (len(name) + 1 for name in names)
-    offsets.extend(itertools.accumulate(lengths, initial=0))
-    if offsets:
-        offsets.pop()
-    names.append(b"")
-    return b"\0".join(names), offsets
 
 
 def _fields(table: IndexTable, position: Position) -> dict[str, Any]:
