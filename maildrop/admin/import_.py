@@ -208,7 +208,7 @@ def _source(place: str, user: str, server: _Server, *, renamed: bool) -> Source:
     if server.pop3:
         security = Security(server.tls)
         pop3 = endpoint(server.pop3, 110, security, verify=server.verify)
-    return ImapSource(found, login, pop3, only)
+    return ImapSource.at(found, login, pop3, only)
 
 
 def imap_url(place: str, tls: str, *, verify: bool) -> tuple[Endpoint, str, str]:

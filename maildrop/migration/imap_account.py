@@ -43,23 +43,34 @@ class ImapAccount:
 
     Args:
         server: Where.
-        login: Who.
+        connection: A connection to it that is logged in; closed with this.
         window: Messages asked for at once.
 
     Raises:
-        ServerFailed, AuthenticationFailed: as they say.
+        ServerFailed: It does not answer.
     """
 
-    def __init__(self, server: Endpoint, login: Login, window: int = WINDOW) -> None:
+    def __init__(
+        self, server: Endpoint, connection: imaplib.IMAP4, window: int = WINDOW
+    ) -> None:
         self.server = server
         self._window = window
-        self._imap = imap(server, login)
+        self._imap = connection
         self._has_mod_seq = "CONDSTORE" in self._imap.capabilities
         try:
             self.prefix, self.delimiter = self._namespace()
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def at(cls, server: Endpoint, login: Login) -> "ImapAccount":
+        """Log in.
+
+        Raises:
+            ServerFailed, AuthenticationFailed: as they say.
+        """
+        return cls(server, imap(server, login))
 
     def can(self, capability: str) -> bool:
         """Whether the server has a capability."""

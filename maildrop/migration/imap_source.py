@@ -46,22 +46,46 @@ class ImapSource:
     """The mail of a user at an IMAP server.
 
     Args:
-        server: Where.
-        login: Who.
-        pop3: Where the same mail is read with POP3, None for nowhere.
+        account: A connection; closed with this.
+        name: The login name.
+        maildrop: Tells what POP3 shows of the same INBOX; None where there is none.
         only: The one mailbox that is wanted; empty for all.
     """
 
     def __init__(
-        self, server: Endpoint, login: Login, pop3: Endpoint | None, only: str = ""
+        self,
+        account: ImapAccount,
+        name: str,
+        maildrop: Callable[[], Maildrop | None] = lambda: None,
+        only: str = "",
     ) -> None:
-        self.identity = f"imap://{login.name}@{server}"
+        self.identity = f"imap://{name}@{account.server}"
         self.whole = not only
         self.passed_over: tuple[str, ...] = ()
-        self._account = ImapAccount(server, login)
-        self._pop3 = pop3
-        self._login = login
+        self._account = account
+        self._maildrop = maildrop
         self._only = only
+
+    @classmethod
+    def at(
+        cls, server: Endpoint, login: Login, pop3: Endpoint | None, only: str
+    ) -> "ImapSource":
+        """Log in.
+
+        Args:
+            server: Where.
+            login: Who.
+            pop3: Where the same mail is read with POP3, None for nowhere.
+            only: The one mailbox that is wanted; empty for all.
+
+        Raises:
+            ServerFailed, AuthenticationFailed: as they say.
+        """
+
+        def maildrop() -> Maildrop | None:
+            return None if pop3 is None else read_maildrop(pop3, login)
+
+        return cls(ImapAccount.at(server, login), login.name, maildrop, only)
 
     def close(self) -> None:
         """Log out."""
@@ -82,11 +106,6 @@ class ImapSource:
         """Subscribed names."""
         names = self._account.subscriptions()
         return [name for name in names if self._only in {"", name}]
-
-    def _maildrop(self) -> Maildrop | None:
-        if self._pop3 is None:
-            return None
-        return read_maildrop(self._pop3, self._login)
 
 
 class _ImapMailbox:

@@ -4,6 +4,7 @@ In this file:
     Side       one of the two servers
     Depth      how much is read
     prove      every difference that a client of one user could notice
+    accounts   those of IMAP, of connections that are open
 
 Memory: a window of rows on each side, and messages of up to ``OCTETS`` or ``MESSAGES``
 at a time when octets are compared; for POP3 the listing of the maildrop.
@@ -84,10 +85,10 @@ def prove(
     """
     if old.imap is not None and new.imap is not None:
         with (
-            closing(ImapAccount(old.imap, old.login)) as before,
-            closing(ImapAccount(new.imap, new.login)) as after,
+            closing(ImapAccount.at(old.imap, old.login)) as before,
+            closing(ImapAccount.at(new.imap, new.login)) as after,
         ):
-            yield from _imap(before, after, depth, progress)
+            yield from accounts(before, after, depth, progress)
     if old.pop3 is not None and new.pop3 is not None:
         progress("POP3", 0, 0)
         yield from comparing.maildrops(
@@ -95,9 +96,10 @@ def prove(
         )
 
 
-def _imap(
+def accounts(
     old: ImapAccount, new: ImapAccount, depth: Depth, progress: Progress
 ) -> Iterator[Difference]:
+    """Every difference of IMAP."""
     yield from comparing.namespaces(
         (old.prefix, old.delimiter), (new.prefix, new.delimiter)
     )
