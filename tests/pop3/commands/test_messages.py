@@ -114,7 +114,7 @@ def test_what_cannot_be_removed_is_told_at_quit(
 ) -> None:
     """RFC 1939 section 6."""
 
-    def fail(uids: object, by: object) -> None:
+    def fail(uids: object, by: object, *, keep: bool = True) -> None:
         raise error
 
     client = pop3.login()
