@@ -28,6 +28,7 @@ LAYERS = {
     "maildrop.auth": 5,
     "maildrop.storage": 5,
     "maildrop.migration": 6,
+    "maildrop.queue": 6,
     "maildrop.delivery": 7,
     "maildrop.imap": 8,
     "maildrop.pop3": 8,

@@ -1,0 +1,1 @@
+"""The queue: messages that wait to go on, on disk."""

@@ -1,0 +1,334 @@
+r"""An entry of the queue: one message, its recipients, and what became of them.
+
+In this file:
+    Entry        a message that waits
+    Waiting      one of its recipients
+    Options      what the sender asked for
+    Status       what an attempt came to (RFC 3463)
+    Result       the same for one recipient
+    Kind         the kinds of results
+    head         the first line of an entry's file
+    line         a later line
+    read_head    what the first line says
+    follow       what a later line changes
+
+File format.  An entry is one file, so that one rename puts it into the queue and one
+unlink takes it out:
+
+    file  = head message *line
+    head  = crc SP JSON LF       ; who sent what to whom; says how long the message is
+    line  = crc SP JSON LF       ; what happened since, in order
+    crc   = 8HEXDIG              ; CRC-32 of the JSON
+
+Lines are appended and synced before anything follows from what they say.  A last line
+that is torn was not synced, so nothing followed from it: it is left out, and cut off
+before the next one.  A line in the middle that does not fit its sum was damaged later:
+such a file is put aside, whole.
+
+JSON of a line, each member may be missing:
+
+    {"at": seconds, "results": [[number, kind, code, text, remote], ...],
+     "next": seconds, "held": bool, "warned": bool, "reported": [number, ...],
+     "more": [recipient, ...]}
+
+Errors: ``Damaged`` for what cannot be believed, ``FromLater`` for a version that this
+one does not know.
+
+Limits: octets of a line; recipients are limited by whoever fills the queue.
+"""
+
+import dataclasses
+import enum
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+VERSION: Final = 1
+#: Octets of a line.
+LINE_MAX: Final = 1 << 26
+
+
+class Damaged(Exception):
+    """It cannot be believed."""
+
+
+class FromLater(Exception):
+    """A later version of this program wrote it."""
+
+
+class Kind(enum.Enum):
+    """What became of a recipient.
+
+    RELAYED went to a host that promises no report; EXPANDED stands for other recipients
+    now (RFC 3464 section 2.3.3).
+    """
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    EXPANDED = "expanded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an attempt came to.
+
+    Attributes:
+        code: RFC 3463, such as ``4.4.1``.
+        text: For people, one line; what the host said, if one did.
+        remote: The host that said so, empty if it was us.
+    """
+
+    code: str
+    text: str
+    remote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an attempt came to for one recipient; WAITING is to be tried again.
+
+    Attributes:
+        number: The recipient's.
+        kind: What became of it.
+        status: Why.
+    """
+
+    number: int
+    kind: Kind
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the sender asked for.
+
+    Attributes:
+        smtputf8: Addresses or header need RFC 6531.
+        eight_bit: The message has octets above 127 (RFC 6152).
+        ret: FULL or HDRS (RFC 3461 section 4.3), empty if not said.
+        envelope_id: RFC 3461 section 4.4, decoded, empty if not said.
+        report: Id of the entry that this message reports on, empty for other mail.
+    """
+
+    smtputf8: bool = False
+    eight_bit: bool = False
+    ret: str = ""
+    envelope_id: str = ""
+    report: str = ""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One recipient.
+
+    Attributes:
+        number: Its place among the entry's.
+        address: Where the message goes.
+        relay: Who takes it there: a name in the table of relays.
+        destination: Attempts for the same one are made together, and not too many.
+        original: ``type;address`` of RFC 3461 section 4.2, empty if not said.
+        notify: Of NEVER, SUCCESS, FAILURE, DELAY; empty if not said.
+        parent: Number of the recipient it came from by expansion, -1 for none.
+        kind: What became of it.
+        tries: Attempts so far.
+        status: What the last one came to.
+        warned: The sender was told that it takes long.
+        reported: The sender was told of the end, or need not be.
+    """
+
+    number: int
+    address: str
+    relay: str
+    destination: str
+    original: str = ""
+    notify: tuple[str, ...] = ()
+    parent: int = -1
+    kind: Kind = Kind.WAITING
+    tries: int = 0
+    status: Status | None = None
+    warned: bool = False
+    reported: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """A message that waits.
+
+    Attributes:
+        id: Its id in log, Received field and reply.
+        sender: The reverse path; empty for ``<>``.
+        arrived: When it was taken, seconds since 1970 UTC.
+        size: Octets of the message.
+        recipients: For whom, in order of their numbers.
+        options: What the sender asked for.
+        next: When to try again, seconds since 1970 UTC.
+        held: Nothing is tried until somebody releases it.
+    """
+
+    id: str
+    sender: str
+    arrived: float
+    size: int
+    recipients: list[Waiting]
+    options: Options = field(default_factory=Options)
+    next: float = 0.0
+    held: bool = False
+
+    def waiting(self) -> list[Waiting]:
+        """Those that are still to be served."""
+        return [each for each in self.recipients if each.kind is Kind.WAITING]
+
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(
+            each.kind is not Kind.WAITING and each.reported for each in self.recipients
+        )
+
+
+#: What of a recipient is in the first line; the rest comes to be later.
+_GIVEN: Final = (
+    "number",
+    "address",
+    "relay",
+    "destination",
+    "original",
+    "notify",
+    "parent",
+)
+
+
+def _summed(value: Mapping[str, Any]) -> bytes:
+    octets = json.dumps(value, separators=(",", ":")).encode()
+    return b"%08x %b\n" % (zlib.crc32(octets), octets)
+
+
+def _value(octets: bytes) -> dict[str, Any]:
+    crc, _, text = octets.rstrip(b"\n").partition(b" ")
+    if len(crc) != 8 or not octets.endswith(b"\n") or len(octets) > LINE_MAX:
+        raise Damaged("not a line of an entry")
+    if crc != b"%08x" % zlib.crc32(text):
+        raise Damaged("a line does not fit its sum")
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise Damaged(f"a line is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Damaged("a line is no object")
+    return value
+
+
+def _given(recipient: Waiting) -> dict[str, Any]:
+    return {name: getattr(recipient, name) for name in _GIVEN}
+
+
+def _recipient(value: Mapping[str, Any]) -> Waiting:
+    return Waiting(**{**value, "notify": tuple(value.get("notify", ()))})
+
+
+def head(entry: Entry) -> bytes:
+    """The first line of an entry's file."""
+    return _summed(
+        {
+            "version": VERSION,
+            "id": entry.id,
+            "sender": entry.sender,
+            "arrived": entry.arrived,
+            "size": entry.size,
+            "options": dataclasses.asdict(entry.options),
+            "recipients": [_given(each) for each in entry.recipients],
+        }
+    )
+
+
+def read_head(octets: bytes) -> Entry:
+    """What the first line says.
+
+    Raises:
+        Damaged: Nothing that can be believed.
+        FromLater: It is of a later version.
+    """
+    value = _value(octets)
+    if value.get("version") != VERSION:
+        raise FromLater(f"version {value.get('version')} of the queue's files")
+    try:
+        return Entry(
+            id=value["id"],
+            sender=value["sender"],
+            arrived=value["arrived"],
+            size=value["size"],
+            recipients=[_recipient(each) for each in value["recipients"]],
+            options=Options(**value["options"]),
+            next=value["arrived"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Damaged(f"the first line lacks something: {error}") from error
+
+
+def line(
+    at: float,
+    *,
+    results: Iterable[Result] = (),
+    next_try: float | None = None,
+    held: bool | None = None,
+    warned: bool = False,
+    reported: Sequence[int] = (),
+    more: Sequence[Waiting] = (),
+) -> bytes:
+    """A later line.
+
+    Args:
+        at: When it happened, seconds since 1970 UTC.
+        results: What an attempt came to.
+        next_try: When to try again.
+        held: Whether to wait for somebody's release.
+        warned: The sender was told that it takes long.
+        reported: Recipients whose end the sender was told, or need not be.
+        more: Recipients that others were expanded to; their numbers go on.
+    """
+    value: dict[str, Any] = {"at": at}
+    told = [
+        [each.number, each.kind.value, *dataclasses.astuple(each.status)]
+        for each in results
+    ]
+    members: dict[str, Any] = {
+        "results": told,
+        "reported": list(reported),
+        "more": [_given(each) for each in more],
+    }
+    value |= {name: member for name, member in members.items() if member}
+    if next_try is not None:
+        value["next"] = next_try
+    if held is not None:
+        value["held"] = held
+    if warned:
+        value["warned"] = True
+    return _summed(value)
+
+
+def follow(entry: Entry, octets: bytes) -> None:
+    """Change an entry as a later line says.
+
+    Raises:
+        Damaged: Nothing that can be believed.
+    """
+    value = _value(octets)
+    try:
+        entry.recipients += [_recipient(each) for each in value.get("more", ())]
+        for number, kind, *status in value.get("results", ()):
+            recipient = entry.recipients[number]
+            recipient.kind = Kind(kind)
+            recipient.status = Status(*status)
+            recipient.tries += 1
+        for number in value.get("reported", ()):
+            entry.recipients[number].reported = True
+        if value.get("warned"):
+            for recipient in entry.waiting():
+                recipient.warned = True
+        entry.next = value.get("next", entry.next)
+        entry.held = value.get("held", entry.held)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"a line says what cannot be: {error}") from error

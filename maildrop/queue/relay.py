@@ -1,0 +1,55 @@
+"""What takes messages out of the queue, as the queue sees it.
+
+In this file:
+    Relay    takes a message to some recipients
+    Job      a message, and those of its recipients that are tried together
+
+A relay is asked again until it says for each recipient that it is done with; what it
+says is on disk before anything follows from it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from maildrop.durable import Content
+from maildrop.queue.entry import Entry, Result, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A message, and those of its recipients that are tried together.
+
+    Attributes:
+        entry: The message's; not to be changed.
+        recipients: Of one relay and one destination.
+        content: Gives the message, CRLF line ends; the caller closes it.
+    """
+
+    entry: Entry
+    recipients: Sequence[Waiting]
+    content: Callable[[], Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What an attempt came to.
+
+    Attributes:
+        results: One for each recipient of the job, in any order.
+        more: Recipients that expanded ones stand for now: address, relay, destination
+            and parent are set, numbers are not.
+        unreachable: Why the destination as a whole could not be had: others for it need
+            not be tried for a while.
+    """
+
+    results: Sequence[Result]
+    more: Sequence[Waiting] = ()
+    unreachable: str = ""
+
+
+class Relay(Protocol):
+    """Takes a message to some recipients."""
+
+    async def relay(self, job: Job) -> Attempt:
+        """Try once."""

@@ -1,0 +1,449 @@
+"""The queue at work: what is due is tried, what fails is tried again or given back.
+
+In this file:
+    Runner     tries what is due
+    Limits     how much at once
+    Reports    tells senders what became of their mail: ``delivery.reports``
+
+What happens to an entry that is due, each line on disk before the next begins:
+
+    1  its waiting recipients are tried, those of one destination together
+    2  what each attempt came to is noted in the entry's file
+    3  recipients whose time is over are noted as failed
+    4  a report to the sender, if one is due, enters the queue under an id that follows
+       from this entry's and from what it reports
+    5  noted as reported
+    6  nothing left to do: the entry is removed; else it waits for its next time
+
+A crash between 4 and 5 leaves the report and no note of it.  So an entry that is a
+report is not touched while the one it reports on is there with something unreported:
+that one goes first, finds the report in its place, and notes it.
+
+Nothing is held in memory of an entry that is not due but its id and time; when nothing
+is due one timer waits for the earliest.
+
+Errors are those of relays, turned into results; one that nobody expected is logged
+whole and counts as a temporary failure of that attempt.
+"""
+
+import heapq
+import math
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from twisted.internet.defer import (
+    Deferred,
+    DeferredLock,
+    DeferredSemaphore,
+    gatherResults,
+)
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from maildrop.durable import Content
+from maildrop.errors import MaildropError
+from maildrop.queue.entry import (
+    Damaged,
+    Entry,
+    FromLater,
+    Kind,
+    Result,
+    Status,
+    Waiting,
+)
+from maildrop.queue.relay import Attempt, Job, Relay
+from maildrop.queue.schedule import Schedule
+from maildrop.queue.spool import Spool, Taken
+
+T = TypeVar("T")
+InThread = Callable[[Callable[[], T]], Awaitable[T]]
+
+#: Seconds until an entry that somebody else works on is looked at again.
+_TAKEN: Final = 60.0
+#: Said of an entry whose destinations are crowded: it waits for them, not for a time.
+_CROWDED: Final = math.inf
+#: Seconds until an entry that cannot be understood is looked at again.
+_STRANGE: Final = 86400.0
+#: What the id of a report ends in that says that it takes long.
+_LATE: Final = ".late"
+_BUG: Final = Status("4.3.0", "server bug, see the log")
+_EXPIRED: Final = Status("4.4.7", "tried for too long")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at once.
+
+    Attributes:
+        entries: Entries worked on.
+        destination: Attempts for one destination.
+        rest: Seconds for which a destination that cannot be reached is left alone.
+    """
+
+    entries: int = 100
+    destination: int = 10
+    rest: float = 60.0
+
+
+class Reports(Protocol):
+    """Tells senders what became of their mail."""
+
+    def report(
+        self, entry: Entry, recipients: Sequence[Waiting], content: Content
+    ) -> tuple[Entry, Content] | None:
+        """A message to the sender.
+
+        Args:
+            entry: What was sent.
+            recipients: Those to be reported on: done with, or, when they still wait,
+                late.
+            content: The message.
+
+        Returns:
+            The entry of the report (its id is set by the caller) and its content; None
+            when nobody is to be told.
+        """
+
+
+class Runner:
+    """Tries what is due.
+
+    Args:
+        spool: The queue on disk.
+        relays: By the name that recipients have.
+        reports: Tells senders.
+        clock: Time; ``seconds`` counts from 1970 UTC.
+        in_thread: Runs what waits for the disk.
+        schedule: When to try again.
+        limits: How much at once.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        spool: Spool,
+        relays: Mapping[str, Relay],
+        reports: Reports,
+        clock: IReactorTime,
+        in_thread: InThread[Any],
+        schedule: Schedule | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._spool = spool
+        self._relays = relays
+        self._reports = reports
+        self._clock = clock
+        self._in_thread = in_thread
+        self._schedule = schedule or Schedule()
+        self._limits = limits or Limits()
+        self._due: list[tuple[float, str]] = []
+        self._known: dict[str, float] = {}
+        self._working: set[str] = set()
+        self._slots: dict[tuple[str, str], DeferredSemaphore] = {}
+        self._users: Counter[tuple[str, str]] = Counter()
+        self._crowds: dict[tuple[str, str], deque[str]] = {}
+        self._resting: dict[tuple[str, str], tuple[float, str]] = {}
+        self._timer: IDelayedCall | None = None
+        self._stopped = True
+        self._idle: Deferred[None] | None = None
+
+    # -- from outside
+
+    async def start(self) -> None:
+        """Begin: what is there is looked for, and what is due tried."""
+        self._stopped = False
+        await self.look()
+
+    async def look(self) -> None:
+        """Find what others put into the queue."""
+        listed = await self._in_thread(lambda: list(self._spool.list()))
+        for each in listed:
+            if each.id not in self._known:
+                self._plan(each.id, each.next)
+        self._go_on()
+
+    def added(self, entry_id: str, at: float = 0.0) -> None:
+        """An entry was put into the queue, or is to be tried at another time."""
+        self._plan(entry_id, at)
+        self._go_on()
+
+    def stop(self) -> Deferred[None]:
+        """Begin nothing more; fires when what is at work has ended."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._idle = Deferred()
+        if not self._working:
+            self._idle.callback(None)
+        return self._idle
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Entries known, and those at work."""
+        return len(self._known), len(self._working)
+
+    # -- the clock
+
+    def _plan(self, entry_id: str, at: float) -> None:
+        self._known[entry_id] = at
+        if at != _CROWDED:
+            heapq.heappush(self._due, (at, entry_id))
+
+    def _go_on(self) -> None:
+        """Begin what is due, as far as there is room, and wait for the next."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._clock.seconds()
+        while self._due and not self._stopped:
+            at, entry_id = self._due[0]
+            if self._known.get(entry_id) != at or entry_id in self._working:
+                heapq.heappop(self._due)  # it was planned anew since
+                continue
+            if at > now:
+                self._timer = self._clock.callLater(at - now, self._wake)
+                return
+            if len(self._working) >= self._limits.entries:
+                return
+            heapq.heappop(self._due)
+            self._working.add(entry_id)
+            work = Deferred.fromCoroutine(self._work(entry_id))
+            work.addErrback(self._broken, entry_id)
+            work.addCallback(self._ended, entry_id)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._go_on()
+
+    def _broken(self, failure: Failure, entry_id: str) -> float | None:
+        if failure.check(MaildropError):
+            self._log.error("{id}: {error}", id=entry_id, error=failure.value)
+        else:
+            self._log.failure("{id}: the queue failed", failure=failure, id=entry_id)
+        return self._clock.seconds() + _TAKEN
+
+    def _ended(self, again: float | None, entry_id: str) -> None:
+        self._working.discard(entry_id)
+        if again is None:
+            self._known.pop(entry_id, None)
+        else:
+            self._plan(entry_id, again)
+        if self._idle is not None and not self._working:
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+        self._go_on()
+
+    # -- one entry
+
+    async def _work(self, entry_id: str) -> float | None:
+        """Returns when to look at it again; None when it is gone."""
+        now = self._clock.seconds()
+        try:
+            taken = await self._in_thread(lambda: self._spool.take(entry_id))
+        except Damaged as error:
+            self._log.error("{id}: put aside: {error}", id=entry_id, error=str(error))
+            return None
+        except FromLater as error:
+            self._log.error("{id}: left alone: {error}", id=entry_id, error=str(error))
+            return now + _STRANGE
+        if taken is None:
+            there = await self._in_thread(lambda: self._spool.holds(entry_id))
+            return now + _TAKEN if there else None
+        try:
+            if await self._in_thread(lambda: self._comes_later(taken.entry)):
+                return now + 1.0
+            return await self._serve(taken)
+        finally:
+            taken.let_go()
+
+    def _comes_later(self, entry: Entry) -> bool:
+        """Whether it reports on an entry that has not noted that yet."""
+        if not entry.options.report:
+            return False
+        try:
+            reported_on = self._spool.look(entry.options.report)
+        except (Damaged, FromLater):
+            return False
+        if reported_on is None:
+            return False
+        if entry.id.endswith(_LATE):
+            return any(not each.warned for each in reported_on.waiting())
+        return bool(_unreported(reported_on))
+
+    async def _serve(self, taken: Taken) -> float | None:
+        entry = taken.entry
+        if entry.held:
+            return None if entry.done() else self._clock.seconds() + _STRANGE
+        if entry.next > self._clock.seconds():
+            return entry.next
+        groups: dict[tuple[str, str], list[Waiting]] = {}
+        for each in entry.waiting():
+            groups.setdefault((each.relay, each.destination), []).append(each)
+        most = 4 * self._limits.destination
+        if groups and all(self._users[key] >= most for key in groups):
+            crowded = min(groups, key=lambda key: len(self._crowds.get(key, ())))
+            self._crowds.setdefault(crowded, deque()).append(entry.id)
+            return _CROWDED
+        lock = DeferredLock()
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(self._try(taken, key, group, lock))
+                for key, group in groups.items()
+            ],
+            consumeErrors=True,
+        )
+        await self._conclude(taken)
+        if entry.done():
+            await self._in_thread(taken.remove)
+            self._log.info("{id}: removed from the queue", id=entry.id)
+            return None
+        return entry.next
+
+    async def _try(
+        self,
+        taken: Taken,
+        key: tuple[str, str],
+        group: Sequence[Waiting],
+        lock: DeferredLock,
+    ) -> None:
+        """One attempt for the recipients of one destination."""
+        slots = self._slots.get(key)
+        if slots is None:
+            slots = self._slots[key] = DeferredSemaphore(self._limits.destination)
+        self._users[key] += 1
+        try:
+            await slots.acquire()
+            try:
+                attempt = await self._attempt(taken, key, group)
+            finally:
+                slots.release()
+        finally:
+            self._leave(key)
+        await lock.acquire()
+        try:
+            await self._in_thread(
+                lambda: taken.note(results=attempt.results, more=attempt.more)
+            )
+        finally:
+            lock.release()
+        for result in attempt.results:
+            self._tell(taken.entry, result)
+
+    def _leave(self, key: tuple[str, str]) -> None:
+        """An attempt is over: one of those that wait for the destination may come."""
+        self._users[key] -= 1
+        if not self._users[key]:
+            del self._users[key], self._slots[key]
+        crowd = self._crowds.get(key)
+        if crowd:
+            self._plan(crowd.popleft(), 0.0)
+        elif crowd is not None:
+            del self._crowds[key]
+
+    async def _attempt(
+        self, taken: Taken, key: tuple[str, str], group: Sequence[Waiting]
+    ) -> Attempt:
+        now = self._clock.seconds()
+        until, why = self._resting.get(key, (0.0, ""))
+        if now < until:
+            return _deferred(group, Status("4.4.1", why))
+        self._resting.pop(key, None)
+        relay = self._relays.get(key[0])
+        if relay is None:
+            return _deferred(group, Status("4.3.5", f"no relay is called {key[0]}"))
+        try:
+            attempt = await relay.relay(Job(taken.entry, group, taken.content))
+        except MaildropError as error:
+            self._log.error("{id}: {error}", id=taken.entry.id, error=str(error))
+            return _deferred(group, Status("4.3.0", str(error)))
+        except Exception:
+            self._log.failure("{id}: an attempt failed", id=taken.entry.id)
+            return _deferred(group, _BUG)
+        if attempt.unreachable:
+            self._resting[key] = now + self._limits.rest, attempt.unreachable
+        return attempt
+
+    async def _conclude(self, taken: Taken) -> None:
+        """Give up, report, plan."""
+        entry, now = taken.entry, self._clock.seconds()
+        waiting = entry.waiting()
+        if waiting:
+            tries = max(1, min(each.tries for each in waiting))
+            again = self._schedule.next_try(entry.id, entry.arrived, tries, now)
+            if any(not each.tries for each in waiting):
+                again = now  # what others were expanded to
+            if again is None:
+                results = [
+                    Result(each.number, Kind.FAILED, each.status or _EXPIRED)
+                    for each in waiting
+                ]
+                await self._in_thread(lambda: taken.note(results=results))
+            else:
+                await self._in_thread(lambda: taken.note(next_try=again))
+        ended = _unreported(entry)
+        if ended:
+            await self._report(taken, ended, f"{entry.id}.{ended[0].number}")
+            numbers = [each.number for each in ended]
+            await self._in_thread(lambda: taken.note(reported=numbers))
+        late = [each for each in entry.waiting() if each.tries and not each.warned]
+        if late and self._schedule.is_to_warn(entry.arrived, now):
+            await self._report(taken, late, entry.id + _LATE)
+            await self._in_thread(lambda: taken.note(warned=True))
+
+    async def _report(
+        self, taken: Taken, recipients: Sequence[Waiting], entry_id: str
+    ) -> None:
+        """Put a report into the queue, unless a crash left it there."""
+
+        def write() -> bool:
+            if self._spool.holds(entry_id):
+                return True
+            content = taken.content()
+            try:
+                made = self._reports.report(taken.entry, recipients, content)
+            finally:
+                content.close()
+            if made is None:
+                return False
+            entry, text = made
+            entry.id = entry_id
+            try:
+                self._spool.add(entry, text)
+            finally:
+                text.close()
+            return True
+
+        if await self._in_thread(write):
+            self._log.info(
+                "{id}: reported in {report}", id=taken.entry.id, report=entry_id
+            )
+            self._plan(entry_id, 0.0)
+
+    def _tell(self, entry: Entry, result: Result) -> None:
+        recipient = entry.recipients[result.number]
+        self._log.info(
+            "{id}: {kind} {recipient} by {relay}: {code} {text}",
+            id=entry.id,
+            kind=result.kind.value,
+            recipient=recipient.address,
+            relay=recipient.relay,
+            code=result.status.code,
+            text=result.status.text,
+        )
+
+
+def _deferred(group: Sequence[Waiting], status: Status) -> Attempt:
+    return Attempt([Result(each.number, Kind.WAITING, status) for each in group])
+
+
+def _unreported(entry: Entry) -> list[Waiting]:
+    return [
+        each
+        for each in entry.recipients
+        if each.kind is not Kind.WAITING and not each.reported
+    ]

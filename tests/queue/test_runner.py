@@ -1,0 +1,325 @@
+"""The queue at work."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
+
+from maildrop.durable import Content
+from maildrop.errors import StorageFailure
+from maildrop.queue.entry import Entry, Kind, Options, Result, Status, Waiting
+from maildrop.queue.relay import Attempt, Job
+from maildrop.queue.runner import Limits, Runner
+from maildrop.queue.schedule import Schedule
+from maildrop.queue.spool import Spool
+from tests.queue.conftest import add, entry
+
+T = TypeVar("T")
+SCHEDULE = Schedule(waits=(100,), give_up=1000.0, warn=500.0)
+
+
+async def at_once(job: Callable[[], T]) -> T:
+    return job()
+
+
+class Far:
+    """A relay that does as it is told, recipient by recipient."""
+
+    def __init__(self) -> None:
+        self.says: dict[str, Kind] = {}
+        self.asked: list[tuple[str, ...]] = []
+        self.seen: list[bytes] = []
+        self.error: Exception | None = None
+        self.unreachable = ""
+        self.more: list[Waiting] = []
+        self.waits: list[Deferred[None]] | None = None
+
+    async def relay(self, job: Job) -> Attempt:
+        self.asked.append(tuple(each.address for each in job.recipients))
+        if self.waits is not None:
+            turn: Deferred[None] = Deferred()
+            self.waits.append(turn)
+            await turn
+        if self.error is not None:
+            raise self.error
+        self.seen.append(bytes(job.content().octets()))
+        results = [
+            Result(
+                each.number,
+                self.says.get(each.address, Kind.DELIVERED),
+                Status("2.0.0", "said so", "mx.example.net"),
+            )
+            for each in job.recipients
+        ]
+        return Attempt(results, self.more, self.unreachable)
+
+
+class Letters:
+    """Reports: one line for each recipient."""
+
+    def report(
+        self, entry: Entry, recipients: Sequence[Waiting], content: Content
+    ) -> tuple[Entry, Content] | None:
+        wanted = [
+            f"{each.address} {each.kind.value}\r\n"
+            for each in recipients
+            if each.kind in {Kind.FAILED, Kind.WAITING}
+        ]
+        if not wanted or not entry.sender:
+            return None
+        to = Waiting(0, entry.sender, "home", "")
+        options = Options(report=entry.id)
+        report = Entry("", "", entry.arrived, 0, [to], options)
+        return report, Content.of("".join(wanted).encode())
+
+
+class Queue:
+    """A runner with two relays: ``smtp`` and ``home``."""
+
+    def __init__(self, spool: Spool, clock: Clock) -> None:
+        self.spool, self.clock = spool, clock
+        self.smtp, self.home = Far(), Far()
+        self.runner = self.opened()
+
+    def opened(self, **limits: int) -> Runner:
+        relays = {"smtp": self.smtp, "home": self.home}
+        return Runner(
+            self.spool,
+            relays,
+            Letters(),
+            self.clock,
+            at_once,
+            SCHEDULE,
+            Limits(**limits),
+        )
+
+    def start(self, runner: Runner | None = None) -> None:
+        done = Deferred.fromCoroutine((runner or self.runner).start())
+        assert done.called
+
+    @property
+    def ids(self) -> list[str]:
+        return sorted(each.id for each in self.spool.list())
+
+
+@pytest.fixture
+def queue(spool: Spool, clock: Clock) -> Queue:
+    return Queue(spool, clock)
+
+
+def test_what_is_due_at_the_start_is_tried_and_gone(queue: Queue) -> None:
+    add(queue.spool, entry("ID1"), entry("ID2"))
+    queue.start()
+    assert queue.smtp.asked == [("a@far.example",)] * 2
+    assert queue.ids == []
+    assert queue.runner.counts == (0, 0)
+    assert queue.clock.getDelayedCalls() == []
+
+
+def test_what_is_added_is_tried_at_once(queue: Queue) -> None:
+    queue.start()
+    add(queue.spool, entry("ID1"))
+    queue.runner.added("ID1")
+    assert queue.ids == []
+
+
+def test_recipients_of_one_destination_are_tried_together(queue: Queue) -> None:
+    add(queue.spool, entry("ID1", "a@x", "b@y", "c@x"))
+    queue.start()
+    assert queue.smtp.asked == [("a@x", "c@x"), ("b@y",)]
+
+
+def test_what_fails_for_now_is_tried_again_and_the_rest_is_not(queue: Queue) -> None:
+    queue.smtp.says["b@x"] = Kind.WAITING
+    add(queue.spool, entry("ID1", "a@x", "b@x"))
+    queue.start()
+    queue.clock.advance(99)
+    assert len(queue.smtp.asked) == 1
+    del queue.smtp.says["b@x"]
+    queue.clock.advance(14)
+    assert queue.smtp.asked == [("a@x", "b@x"), ("b@x",)]
+    assert queue.ids == []
+
+
+def test_a_restart_goes_on_where_it_was(queue: Queue) -> None:
+    queue.smtp.says["b@x"] = Kind.WAITING
+    add(queue.spool, entry("ID1", "a@x", "b@x"))
+    queue.start()
+    queue.runner.stop()
+    again = queue.opened()
+    queue.start(again)
+    assert len(queue.smtp.asked) == 1
+    queue.clock.advance(113)
+    assert queue.smtp.asked[1:] == [("b@x",)]
+
+
+def test_a_failure_is_reported_to_the_sender(queue: Queue) -> None:
+    queue.smtp.says["a@far.example"] = Kind.FAILED
+    add(queue.spool, entry("ID1"))
+    queue.start()
+    assert queue.home.asked == [("sender@example.org",)]
+    assert queue.home.seen == [b"a@far.example failed\r\n"]
+    assert queue.ids == []
+
+
+def test_patience_ends(queue: Queue) -> None:
+    queue.smtp.says["a@far.example"] = Kind.WAITING
+    add(queue.spool, entry("ID1"))
+    queue.start()
+    queue.clock.pump([50.0] * 30)
+    assert queue.home.seen == [
+        b"a@far.example waiting\r\n",
+        b"a@far.example failed\r\n",
+    ]
+    assert queue.ids == []
+
+
+def test_a_report_that_fails_is_not_reported(queue: Queue) -> None:
+    queue.smtp.says["a@far.example"] = Kind.FAILED
+    queue.home.says["sender@example.org"] = Kind.FAILED
+    add(queue.spool, entry("ID1"))
+    queue.start()
+    assert queue.ids == []
+    assert len(queue.home.asked) == 1
+
+
+def test_a_report_left_by_a_crash_is_not_written_twice(queue: Queue) -> None:
+    add(queue.spool, entry("ID1"))
+    taken = queue.spool.take("ID1")
+    assert taken is not None
+    taken.note(results=[Result(0, Kind.FAILED, Status("5.1.1", "nobody"))])
+    taken.let_go()
+    report = entry("ID1.0")
+    report.options = Options(report="ID1")
+    report.recipients = [Waiting(0, "sender@example.org", "home", "")]
+    add(queue.spool, report)
+    queue.start()
+    queue.clock.advance(2)
+    assert queue.home.asked == [("sender@example.org",)]
+    assert queue.ids == []
+
+
+def test_expanded_recipients_are_tried_at_once(queue: Queue) -> None:
+    queue.home.says["list@b"] = Kind.EXPANDED
+    queue.home.more = [Waiting(-1, "c@d", "smtp", "d", parent=0)]
+    there = entry("ID1", "list@b")
+    there.recipients[0].relay = "home"
+    add(queue.spool, there)
+    queue.start()
+    queue.clock.advance(0)
+    assert queue.smtp.asked == [("c@d",)]
+    assert queue.home.asked[0] == ("list@b",)
+
+
+def test_held_entries_wait(queue: Queue) -> None:
+    there = entry("ID1")
+    add(queue.spool, there)
+    taken = queue.spool.take("ID1")
+    assert taken is not None
+    taken.note(held=True)
+    taken.let_go()
+    queue.start()
+    queue.clock.advance(500)
+    assert queue.smtp.asked == []
+    assert queue.ids == ["ID1"]
+
+
+def test_a_destination_that_cannot_be_reached_is_left_alone_a_while(
+    queue: Queue,
+) -> None:
+    queue.smtp.says["a@far.example"] = Kind.WAITING
+    queue.smtp.unreachable = "connection refused"
+    add(queue.spool, *[entry(f"ID{n}") for n in range(5)])
+    queue.start()
+    assert len(queue.smtp.asked) == 1
+    there = [queue.spool.look(f"ID{n}") for n in range(5)]
+    texts = [each.recipients[0].status for each in there if each is not None]
+    assert sum(text == Status("4.4.1", "connection refused") for text in texts) == 4
+
+
+@pytest.mark.parametrize("error", [StorageFailure("disk"), ValueError("bug")])
+def test_an_error_is_a_temporary_failure_and_is_logged(
+    queue: Queue, error: Exception
+) -> None:
+    queue.smtp.error = error
+    add(queue.spool, entry("ID1"))
+    with capturedLogs() as events:
+        queue.start()
+    assert [e for e in events if e["log_level"] >= LogLevel.error]
+    queue.smtp.error = None
+    queue.clock.advance(113)
+    assert queue.ids == []
+
+
+def test_a_relay_that_nobody_knows_is_a_temporary_failure(queue: Queue) -> None:
+    there = entry("ID1")
+    there.recipients[0].relay = "uucp"
+    add(queue.spool, there)
+    queue.start()
+    left = queue.spool.look("ID1")
+    assert left is not None
+    assert left.recipients[0].status == Status("4.3.5", "no relay is called uucp")
+
+
+def test_so_many_are_at_work_and_no_more(queue: Queue) -> None:
+    queue.smtp.waits = []
+    runner = queue.opened(entries=3, destination=2)
+    add(queue.spool, *[entry(f"ID{n}", f"a@h{n % 2}.example") for n in range(9)])
+    queue.start(runner)
+    assert runner.counts == (9, 3)
+    assert len(queue.smtp.waits) == 3
+    while queue.smtp.waits:
+        queue.smtp.waits.pop().callback(None)
+        assert runner.counts[1] <= 3
+    assert queue.ids == []
+
+
+def test_one_destination_does_not_take_all_the_room(queue: Queue) -> None:
+    queue.smtp.waits = []
+    runner = queue.opened(entries=20, destination=2)
+    crowd = [entry(f"ID1{n:02}", "a@slow.example") for n in range(30)]
+    add(queue.spool, *crowd, entry("ID200", "b@quick.example"))
+    queue.start(runner)
+    assert ("b@quick.example",) in queue.smtp.asked
+    assert queue.smtp.asked.count(("a@slow.example",)) == 2
+    while queue.smtp.waits:
+        queue.smtp.waits.pop().callback(None)
+    assert queue.ids == []
+    assert queue.clock.getDelayedCalls() == []
+
+
+def test_stop_waits_for_what_is_at_work(queue: Queue) -> None:
+    queue.smtp.waits = []
+    add(queue.spool, entry("ID1"))
+    queue.start()
+    stopped = queue.runner.stop()
+    assert not stopped.called
+    queue.smtp.waits.pop().callback(None)
+    assert stopped.called
+    assert queue.ids == []
+
+
+def test_nothing_is_begun_after_stop(queue: Queue) -> None:
+    queue.start()
+    assert queue.runner.stop().called
+    add(queue.spool, entry("ID1"))
+    queue.runner.added("ID1")
+    assert queue.ids == ["ID1"]
+    assert queue.clock.getDelayedCalls() == []
+
+
+def test_a_damaged_entry_hurts_no_other(queue: Queue, tmp_path: Path) -> None:
+    add(queue.spool, entry("ID1"), entry("ID2"))
+    path = tmp_path / "queue/entries/ID1"
+    path.write_bytes(path.read_bytes()[5:])
+    os.utime(path, (1000, 1000))
+    with capturedLogs() as events:
+        queue.start()
+    assert [e for e in events if e["log_level"] >= LogLevel.error]
+    assert queue.ids == []
+    assert queue.smtp.asked == [("a@far.example",)]

@@ -1,0 +1,155 @@
+"""The queue on disk."""
+
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from maildrop.durable import Content
+from maildrop.queue.entry import Damaged, FromLater, Kind, Result, Status
+from maildrop.queue.spool import Spool
+from tests.queue.conftest import MESSAGE, OpenSpool, add, entry
+
+FAILED = Result(0, Kind.FAILED, Status("5.1.1", "nobody there"))
+
+
+def test_what_is_added_is_there_for_every_process(
+    spool: Spool, open_spool: OpenSpool
+) -> None:
+    spool.add(entry("ID1"), Content.of(MESSAGE), b"Received: x\r\n")
+    taken = open_spool().take("ID1")
+    assert taken is not None
+    assert taken.entry.sender == "sender@example.org"
+    assert taken.content().octets() == b"Received: x\r\n" + MESSAGE
+
+
+def test_entries_are_listed_with_their_time(spool: Spool) -> None:
+    late = entry("ID2")
+    late.next = 5000.0
+    add(spool, entry("ID1"), late)
+    assert {(each.id, each.next) for each in spool.list()} == {
+        ("ID1", 1000.0),
+        ("ID2", 5000.0),
+    }
+
+
+def test_an_entry_belongs_to_one_at_a_time(spool: Spool, open_spool: OpenSpool) -> None:
+    add(spool, entry("ID1"))
+    taken = spool.take("ID1")
+    assert taken is not None
+    assert open_spool().take("ID1") is None
+    taken.let_go()
+    assert open_spool().take("ID1") is not None
+
+
+def test_what_is_noted_is_there_after_a_restart(
+    spool: Spool, open_spool: OpenSpool
+) -> None:
+    add(spool, entry("ID1", "a@x", "b@x"))
+    taken = spool.take("ID1")
+    assert taken is not None
+    taken.note(results=[FAILED], next_try=2000.0)
+    taken.let_go()
+    there = open_spool().look("ID1")
+    assert there is not None
+    assert there.recipients[0].kind is Kind.FAILED
+    assert [each.next for each in spool.list()] == [2000.0]
+
+
+def test_a_removed_entry_is_gone(spool: Spool) -> None:
+    add(spool, entry("ID1"))
+    taken = spool.take("ID1")
+    assert taken is not None
+    taken.remove()
+    taken.let_go()
+    assert spool.take("ID1") is None
+    assert not spool.holds("ID1")
+    assert list(spool.list()) == []
+
+
+def test_a_torn_line_counts_as_not_written(
+    spool: Spool, open_spool: OpenSpool, tmp_path: Path
+) -> None:
+    add(spool, entry("ID1", "a@x", "b@x"))
+    path = tmp_path / "queue/entries/ID1"
+    before = len(path.read_bytes())
+    taken = spool.take("ID1")
+    assert taken is not None
+    taken.note(results=[FAILED])
+    taken.let_go()
+    whole = path.read_bytes()
+    for cut in range(before, len(whole)):
+        path.write_bytes(whole[:cut])
+        again = open_spool().take("ID1")
+        assert again is not None
+        assert again.entry.recipients[0].kind is Kind.WAITING
+        again.note(results=[FAILED])
+        again.let_go()
+        assert path.read_bytes() == whole
+
+
+def test_damage_before_the_last_line_puts_an_entry_aside(
+    spool: Spool, tmp_path: Path
+) -> None:
+    add(spool, entry("ID1"))
+    taken = spool.take("ID1")
+    assert taken is not None
+    taken.note(results=[FAILED])
+    taken.note(next_try=3000.0)
+    taken.let_go()
+    path = tmp_path / "queue/entries/ID1"
+    path.write_bytes(path.read_bytes().replace(b"failed", b"fooled"))
+    with pytest.raises(Damaged):
+        spool.take("ID1")
+    assert list(spool.list()) == []
+    assert (tmp_path / "queue/corrupt/ID1").exists()
+
+
+@pytest.mark.parametrize("cut", [0, 5, 60, -1])
+def test_a_cut_message_is_put_aside(spool: Spool, tmp_path: Path, cut: int) -> None:
+    add(spool, entry("ID1"))
+    path = tmp_path / "queue/entries/ID1"
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(Damaged):
+        spool.take("ID1")
+    assert (tmp_path / "queue/corrupt/ID1").exists()
+
+
+def test_a_file_of_a_later_version_stays(spool: Spool, tmp_path: Path) -> None:
+    later = b'{"version":7}'
+    path = tmp_path / "queue/entries/ID1"
+    path.write_bytes(b"%08x %b\n" % (zlib.crc32(later), later))
+    with pytest.raises(FromLater):
+        spool.take("ID1")
+    assert path.exists()
+
+
+def test_foreign_files_are_not_taken_for_entries(spool: Spool, tmp_path: Path) -> None:
+    (tmp_path / "queue/entries/.hidden ~").write_bytes(b"x")
+    add(spool, entry("ID1"))
+    assert [each.id for each in spool.list()] == ["ID1"]
+
+
+def test_what_a_crash_left_half_written_goes_when_it_is_old(
+    spool: Spool, open_spool: OpenSpool, tmp_path: Path, clock: Clock
+) -> None:
+    left = tmp_path / "queue/new/ID9"
+    left.write_bytes(b"half")
+    os.utime(left, (1000, 1000))
+    open_spool()
+    assert left.exists()
+    clock.advance(3601)
+    open_spool()
+    assert not left.exists()
+
+
+def test_a_large_message_is_read_in_pieces(spool: Spool) -> None:
+    message = MESSAGE + b"0123456789abcde\n" * 200_000
+    add(spool, entry("ID1"), message=message)
+    taken = spool.take("ID1")
+    assert taken is not None
+    content = taken.content()
+    assert bytes(content.octets()) == message
+    content.close()
