@@ -25,6 +25,7 @@ from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.keeping import KeepingStore
+from maildrop.mailbox.quota import Counted, LimitedStore
 from maildrop.mailbox.numbering import NumberingMailbox, NumberingStore
 from maildrop.mailbox.steps import Steps
 from maildrop.mailbox.stored_text import StoredText
@@ -41,6 +42,7 @@ class NewMessage:
         flags: System flags as bits.
         keywords: Keyword names.
         date: INTERNALDATE in seconds since 1970 UTC, None for now.
+        counted: How it is held against the quota.
     """
 
     content: Content
@@ -48,6 +50,7 @@ class NewMessage:
     flags: int = 0
     keywords: tuple[str, ...] = ()
     date: int | None = None
+    counted: Counted = Counted.LIMITED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,15 @@ from collections.abc import Sequence
 from maildrop.durable import Content
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.mailbox.quota import Counted
 
 
-def copied(source: StoredMailbox, uids: Sequence[int], target: StoredMailbox) -> Copied:
+def copied(
+    source: StoredMailbox,
+    uids: Sequence[int],
+    target: StoredMailbox,
+    counted: Counted = Counted.LIMITED,
+) -> Copied:
     """Copy messages with flags, keywords and dates; all or none."""
     table = source.table
     found, messages = [], []
@@ -26,6 +32,7 @@ def copied(source: StoredMailbox, uids: Sequence[int], target: StoredMailbox) ->
                 flags=table.flags[row] & ALL_SYSTEM,
                 keywords=tuple(table.keywords_of(table.keywords[row])),
                 date=table.dates[row],
+                counted=counted,
             )
         )
     staged = target.stage(messages)

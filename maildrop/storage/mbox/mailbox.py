@@ -21,9 +21,7 @@ Order of the locks: mbox first, then ledger.
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from twisted.logger import Logger
 
@@ -36,6 +34,8 @@ from maildrop.errors import (
 )
 from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.mailbox.quota import Counted
+from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
@@ -44,7 +44,7 @@ from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.text_file import TextFile
 from maildrop.storage.mbox import intent
-from maildrop.storage.mbox.compose import compose, octets_of
+from maildrop.storage.mbox.compose import Staged
 from maildrop.storage.mbox.copying import copied
 from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible, visible_header
@@ -52,7 +52,6 @@ from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.layout import Stamp
 from maildrop.storage.mbox.numbered import MboxNumbered
 from maildrop.storage.mbox.places import Places
-from maildrop.storage.mbox.scan import digest
 from maildrop.storage.mbox.settling import settle
 from maildrop.storage.uidl_form import unique_ids
 
@@ -61,17 +60,6 @@ POP3_LOCK = "maildrop.pop3.lock"
 _HEADER_ROOM = 1 << 13
 
 _log = Logger()
-
-
-@dataclass(slots=True)
-class _Staged:
-    """Messages ready to be appended."""
-
-    messages: Sequence[NewMessage]
-    raw: list[bytes]
-    sizes: list[int]
-    digests: list[bytes]
-    restoring: Sequence[bytes] = ()
 
 
 class MboxMailbox(MboxNumbered):
@@ -85,6 +73,7 @@ class MboxMailbox(MboxNumbered):
         host: Disk, time, chance.
         remembered: Memory for pieces, shared by all mailboxes.
         kept: Where expunged messages are kept.
+        allowance: How much the account may still take.
         optional: The file may be missing: then the mailbox is empty (INBOX).
     """
 
@@ -100,11 +89,14 @@ class MboxMailbox(MboxNumbered):
         host: Host,
         remembered: Remembered,
         kept: KeepFile,
+        allowance: Allowance,
         *,
         optional: bool,
     ) -> None:
         self.name = name
         self._kept = kept
+        self._allowance = allowance
+        allowance.opened(control, ledger)
         self._file = file
         self._control = control
         self._ledger = ledger
@@ -292,29 +284,26 @@ class MboxMailbox(MboxNumbered):
 
     # -- adding
 
-    def stage(self, messages: Sequence[NewMessage]) -> _Staged:
+    def stage(self, messages: Sequence[NewMessage]) -> Staged:
         """Put messages into the form of the file, in memory."""
-        now = self._host.clock()
-        staged = _Staged(messages, [], [], [])
-        for message in messages:
-            octets = octets_of(message)
-            date = now if message.date is None else message.date
-            asctime = time.asctime(time.gmtime(date)).encode()
-            staged.raw.append(compose(octets, message, asctime))
-            staged.sizes.append(len(octets))
-            staged.digests.append(digest(octets))
-        return staged
+        return Staged.of(messages, self._host.clock())
 
     def publish(self, staged: object, by: object | None) -> Sequence[int]:
         """Append the messages; file and ledger are synced."""
-        if not isinstance(staged, _Staged):
+        if not isinstance(staged, Staged):
             raise TypeError("publish takes what stage gave")
         with self._writing() as fd, self._ledger.locked():
+            before = after = self._allowance.begin()
+            if staged.messages:
+                how = staged.messages[0].counted
+                after = self._allowance.admit(before, staged.sizes, how)
             appendix = self._file.appendix(fd, staged.raw)
             intent.announce(self._ledger, appendix, staged.restoring)
             self._file.append(fd, appendix)
             try:
-                return self._record(staged, appendix.starts, by)
+                uids = self._record(staged, appendix.starts, by)
+                self._allowance.added(before, after)
+                return uids
             except MaildropError:
                 self._file.cut(fd, appendix.size)
                 raise
@@ -323,7 +312,7 @@ class MboxMailbox(MboxNumbered):
                 self._places.changed = True
 
     def _record(
-        self, staged: _Staged, starts: Sequence[int], by: object | None
+        self, staged: Staged, starts: Sequence[int], by: object | None
     ) -> Sequence[int]:
         table, now = self.table, int(self._host.clock())
         batch = self._ledger.batch()
@@ -391,7 +380,7 @@ class MboxMailbox(MboxNumbered):
         self, uids: Sequence[int], target: StoredMailbox, by: object | None
     ) -> Copied:
         """Copy, then remove."""
-        moved = self.copy(uids, target)
+        moved = copied(self, uids, target, Counted.MOVED)
         self.expunge(moved.source, by, keep=False)
         return moved
 
@@ -488,6 +477,7 @@ class MboxMailbox(MboxNumbered):
             # this has mailboxes of others to close, and nobody to tell.
             _log.info("{path} not settled: {error}", path=self._file.path, error=error)
         finally:
+            self._allowance.closed(self._control, self._ledger)
             self._fragments.close()
             self._ledger.close()
 

@@ -25,7 +25,7 @@ Symbolic links are not followed: not as a mailbox, nor as a directory of mailbox
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -45,6 +45,8 @@ from maildrop.imap.wire.mailbox_name import decode, encode
 from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.mailbox.names import check
+from maildrop.mailbox.quota import Quota, Reached, Usage
+from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.numbering import renumber
@@ -100,6 +102,7 @@ class MboxStore:
         self._special = NameList(os.path.join(control, "maildrop.special-use"), host)
         self._keep_file = KeepFile(control, host)
         self._kept = KeptMail(control, host, self._keep_file, self)
+        self._allowance = Allowance(control, self._with_ledgers, host)
 
     # -- names and paths
 
@@ -223,6 +226,7 @@ class MboxStore:
             self._host,
             self._remembered,
             self._keep_file,
+            self._allowance,
             optional=name == "INBOX",
         )
 
@@ -405,6 +409,36 @@ class MboxStore:
             self._host.disk.make_directories(path)
         except FileExistsError:
             raise StorageFailure(f"{path} is no directory") from None
+
+    # -- quota
+
+    def limit(
+        self, quota: Quota | None, reached: Callable[[Reached], None] | None = None
+    ) -> None:
+        """From now on refuse what goes beyond the limits."""
+        self._allowance.limit(quota, reached)
+
+    def usage(self, *, recount: bool = False) -> Usage:
+        """What is there."""
+        if recount:
+            for entry in self.entries():
+                if entry.selectable:
+                    mailbox = self.open(entry.name)
+                    try:
+                        mailbox.refresh()
+                    finally:
+                        mailbox.close()
+        return self._allowance.used(recount=recount)
+
+    def _with_ledgers(self) -> Iterator[str]:
+        """The control directories of all mailboxes that there are."""
+        yield os.path.join(self._control, "INBOX")
+        for directory, below, files in os.walk(self._control):
+            below[:] = [name for name in below if name.startswith("=")]
+            levels = os.path.relpath(directory, self._control).split(os.sep)
+            path = os.path.join(self._folders, *[level[1:] for level in levels])
+            if LOG in files and levels[0] != "." and os.path.lexists(path):
+                yield directory
 
     # -- what was expunged
 
