@@ -149,6 +149,16 @@ class Mail:
             example='"1G"',
         ),
     )
+    search_text: int = field(
+        default=1 << 32,
+        metadata=_key(
+            kinds.OCTETS,
+            "Text kept of a mailbox (`maildrop.text`) so that searching it is quick; "
+            "made by the first search, mostly half the size of the mail. What is "
+            "beyond is read for each search. 0 keeps none.",
+            example='"4G"',
+        ),
+    )
     special_use: SpecialUse = field(default_factory=SpecialUse)
 
 

@@ -197,7 +197,14 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     keeping = Keeping(mail.keep_expunged, mail.keep_expunged_octets)
     stores = Stores(state, homes, rights, mail.locks, keeping=keeping)
     waits = DiskWaits(reactor, storing, lambda: KernelQueue(SYNCS))
-    post = Post(stores, storing, rights.as_owner, watcher, waiting=waits)
+    post = Post(
+        stores,
+        storing,
+        rights.as_owner,
+        watcher,
+        waiting=waits,
+        text_octets=mail.search_text,
+    )
     sessions = Sessions()
     counters = Counters()
     parts = _Parts(

@@ -22,6 +22,7 @@ from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import Gate, InThread, Share, Waiting, Watcher
 from maildrop.mailbox.interfaces import MailboxEntry, MailboxStatus, Store
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.mailbox.texts import OCTETS_MAX
 
 
 class Post:
@@ -36,6 +37,7 @@ class Post:
             out.
         jobs: Calls of one account that are in threads at a time.
         waiting: Where calls wait for the disk; None for ``in_thread``.
+        text_octets: Text kept of a mailbox for searches; 0 for none.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Post:
         keep: int = 256,
         jobs: int = 4,
         waiting: Waiting | None = None,
+        text_octets: int = OCTETS_MAX,
     ) -> None:
         self.open_store = open_store
         self.in_thread = in_thread
@@ -55,6 +58,7 @@ class Post:
         self.keep = keep
         self.jobs = jobs
         self.waiting = waiting
+        self.text_octets = text_octets
         # A Mail lives as long as a session, or a mailbox kept open, refers to it.
         self._mails: WeakValueDictionary[Account, Mail] = WeakValueDictionary()
         self._unused: OrderedDict[Mailbox, Mail] = OrderedDict()
@@ -159,6 +163,7 @@ class Mail:
             mailbox = self._open.get(name)
             if mailbox is None:
                 mailbox = Mailbox(stored, self._new_gate(), self.post.watcher, self)
+                mailbox.texts.limit(self.post.text_octets)
                 self._open[name] = mailbox
             elif stored is not mailbox.stored:
                 await self._gate.run(stored.close)  # another was quicker

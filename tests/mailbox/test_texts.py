@@ -417,6 +417,32 @@ def test_waste_is_removed_in_idle_time(tmp_path: Path) -> None:
     assert found(inbox, c.BodyContains("secret")) == [10]
 
 
+def test_no_more_is_kept_than_the_limit_says(tmp_path: Path) -> None:
+    inbox = inbox_at(tmp_path)
+    inbox.texts.limit(10_000)
+    add(inbox, *[message(f"n{n}x " + "y" * 100) for n in range(1, 301)])
+    assert found(inbox, c.BodyContains("n299x")) == [299]
+    assert 0 < inbox.texts.last < 300
+    (file,) = files(tmp_path)
+    before = file.stat().st_size
+    assert found(inbox, c.BodyContains("n9x")) == [9]
+    assert file.stat().st_size == before
+
+
+def test_none_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
+    post = Post(
+        lambda _: maildir(tmp_path),
+        Threads(),
+        lambda _: nullcontext(),
+        Watches(),
+        text_octets=0,
+    )
+    inbox = now(now(post.mail(ACCOUNT)).open("INBOX"))
+    add(inbox, message("hay"), message("needle"))
+    assert found(inbox, c.BodyContains("needle")) == [2]
+    assert files(tmp_path) == []
+
+
 def test_what_another_process_expunged_meanwhile_does_not_fit(tmp_path: Path) -> None:
     inbox, other = inbox_at(tmp_path), inbox_at(tmp_path)
     add(inbox, message("a needle"), message("a needle"))
