@@ -157,15 +157,16 @@ class Reconciler:
             )
         self._inodes.follow(self._ledger.table.uids)
         findings = None
-        only_new = times[1] == self._known.times[1] and times != self._known.times
-        if only_new and not whole and not self._ledger.fresh:
+        if self._known.needs_only_new(times) and not whole and not self._ledger.fresh:
             findings = self._look_at_new()
+        only_new = findings is not None
         if findings is None:
             findings = self._look_at_both()
         batch = self._ledger.batch()
         arrived = self._write(findings, batch)
         empty = not batch
-        self._known.scanned(times, began, self._host.monotonic())
+        ended = self._host.monotonic()
+        self._known.scanned(times, began, ended, only_new=only_new)
         state = self._known.octets()
         if empty and state == self._ledger.table.source:
             return
