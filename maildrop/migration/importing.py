@@ -17,7 +17,6 @@ Limits: a batch has up to ``BATCH`` messages or ``OCTETS`` octets; a larger mess
 comes alone.  A mailbox holds 32 keywords; further ones are left out, and said so.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
@@ -147,7 +146,7 @@ class Importer:
             )
         fits = not messages and (uid_next == 1 or validity != numbers.uid_validity)
         if box.keeps is None:
-            keeps = self._keep_uids and fits
+            keeps = self._keep_uids and fits and not box.given
             self._journal.keeps(name, numbers.uid_validity if keeps else 0)
         else:
             keeps = box.keeps == numbers.uid_validity
@@ -164,27 +163,44 @@ class Importer:
         def wanted(key: bytes) -> bool:
             return digest(key) not in box.keys
 
-        read = mailbox.read(wanted)
-        batch: list[Outside] = []
-        octets = 0
-        done = 0
-        while (message := self._next(read)) is not None:
-            self._progress(imported.mailbox, done, mailbox.messages)
-            done += 1
-            if not wanted(message.key):
-                imported.before += 1
-                continue
-            if batch and octets + message.content.size > OCTETS:
-                target.add(batch)
-                batch, octets = [], 0
-            batch.append(message)
-            octets += message.content.size
-            if len(batch) == BATCH:
-                target.add(batch)
-                batch, octets = [], 0
-        if batch:
+        for batch in self._batches(mailbox, wanted, imported):
             target.add(batch)
         imported.before = max(imported.before, len(box.keys) - imported.added)
+
+    def _batches(
+        self,
+        mailbox: SourceMailbox,
+        wanted: Callable[[bytes], bool],
+        imported: Imported,
+    ) -> Iterator[list[Outside]]:
+        """Messages that are added together.
+
+        Raises:
+            MaildropError: Of the source, after what was read before.
+        """
+        read = mailbox.read(wanted)
+        batch: list[Outside] = []
+        octets = done = 0
+        try:
+            while (message := self._next(read)) is not None:
+                self._progress(imported.mailbox, done, mailbox.messages)
+                done += 1
+                if not wanted(message.key):
+                    imported.before += 1
+                    continue
+                if batch and (
+                    len(batch) == BATCH or octets + message.content.size > OCTETS
+                ):
+                    yield batch
+                    batch, octets = [], 0
+                batch.append(message)
+                octets += message.content.size
+        except MaildropError:
+            if batch:
+                yield batch
+            raise
+        if batch:
+            yield batch
         self._progress(imported.mailbox, done, done)
 
     def _next(self, messages: Iterator[Outside]) -> Outside | None:
@@ -226,18 +242,24 @@ class _Target:
         if pending is None:
             return
         table = self._mailbox.table
-        there: Counter[str] = Counter()
+        there: dict[str, list[int]] = {}
         same = table.uid_validity == pending.uid_validity
         least = pending.uid_next if same else 1
         uids = [uid for uid in table.uids if uid >= least]
         for at in range(0, len(uids), BATCH):
-            octets = self._mailbox.read_many(uids[at : at + BATCH])
-            there.update(digest(each) for each in octets if each is not None)
+            some = uids[at : at + BATCH]
+            octets = self._mailbox.read_many(some)
+            for uid, each in zip(some, octets, strict=True):
+                if each is not None:
+                    there.setdefault(digest(each), []).append(uid)
         found = []
-        for key, content in pending.messages:
-            if there[content]:
-                there[content] -= 1
+        fits = True
+        for key, content, uid in pending.messages:
+            if there.get(content):
                 found.append(key)
+                fits = there[content].pop(0) == uid and fits
+        if self._imported.keeps_uids and not fits:
+            self._give_up_numbers()
         self._journal.found(self._name, found)
 
     # -- adding
@@ -246,7 +268,8 @@ class _Target:
         """Add messages, and note it."""
         table = self._mailbox.table
         entries = [
-            (digest(it.key), digest(bytes(it.content.octets()))) for it in messages
+            (digest(it.key), digest(bytes(it.content.octets())), it.uid)
+            for it in messages
         ]
         self._journal.adding(self._name, entries, table.uid_validity, table.uid_next)
         for run in _runs(messages, keep=self._imported.keeps_uids):
@@ -292,7 +315,8 @@ class _Target:
         self._mailbox = self._open()
         self._imported.keeps_uids = False
         self._imported.remarks.append(
-            "mail was delivered before the import was done: UIDs could not be kept"
+            "UIDs were given to other mail before the import was done: the UIDs and"
+            " the UIDVALIDITY of the source could not be kept"
         )
 
     def _keywords(self, names: Sequence[str]) -> tuple[str, ...]:
