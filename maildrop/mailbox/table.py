@@ -264,6 +264,13 @@ class MessageTable:
         for marked in self.followed:
             marked.forget()
 
+    def resize(self, rows: Sequence[int], sizes: Sequence[int]) -> None:
+        """Put sizes right; nobody is told."""
+        self.sizes = self.sizes[:]  # snapshots may hold the old ones
+        for row, size in zip(rows, sizes, strict=True):
+            self.grew(size - self.sizes[row])
+            self.sizes[row] = size
+
     def remove_rows(self, rows: Sequence[int], mod_seq: int, by: object | None) -> None:
         """Remove messages and tell the views.
 

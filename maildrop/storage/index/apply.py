@@ -238,11 +238,13 @@ def _sizes(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     del mod_seq, by
     columns = _Body(body)
     uids = columns.column(U32, 4)
+    rows, sizes = [], []
     for uid, size in zip(uids, columns.column(U32, 4), strict=True):
         row = table.row(uid)
         if row is not None:
-            table.grew(size - table.sizes[row])
-            table.sizes[row] = size
+            rows.append(row)
+            sizes.append(size)
+    table.resize(rows, sizes)
 
 
 def _source(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> None:
