@@ -41,7 +41,7 @@ from maildrop.errors import (
     ProtocolSyntaxError,
     StorageFailure,
 )
-from maildrop.imap.wire.mailbox_name import decode, encode
+from maildrop.imap.wire.mailbox_name import encode, level as read_level
 from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.mailbox.names import check
@@ -186,13 +186,15 @@ class MboxStore:
         if entry.name.startswith(".") or entry.name.endswith(".lock"):
             return None
         try:
-            level = decode(entry.name.encode("utf-8", "surrogateescape"))
-        except ProtocolSyntaxError:
+            level = read_level(os.fsencode(entry.name))
+            found = encode(level).decode("ascii") == entry.name
+        except (ProtocolSyntaxError, UnicodeError):
             return None
-        if "/" in level:
+        if not found or "/" in level:  # by its name it could not be opened
             return None
-        name = f"{above}/{level}" if above else level
-        return "INBOX" if name.upper() == "INBOX" else name
+        if not above and level.upper() == "INBOX" and level != "INBOX":
+            return None  # to clients that is INBOX
+        return f"{above}/{level}" if above else level
 
     def _is_mailbox(self, entry: "os.DirEntry[str]") -> bool:
         if entry.path == self._inbox or not entry.is_file(follow_symlinks=False):
