@@ -12,12 +12,15 @@ fcntl:   an open-file-description lock: it excludes every process' POSIX lock, a
          threads of ours too.  Readers share it.
 flock:   for hosts where the deliverers use it.
 dotlock: FILE.lock, made by link(2) from a file of its own so that it is safe on NFS
-         (liblockfile's way); writers only.  It is stale when its process is gone from
-         this host, or when it has not been touched for five minutes; a stale one is
-         renamed away before it is removed, so that two who find it stale cannot remove
-         each other's new lock.  Where the directory may not be written (a spool without
-         the group's right) the dotlock is left out, as mutt does.  On a full disk it
-         stays empty: what frees room, or only ends what was begun, must go on.
+         (liblockfile's way); writers make it.  Readers wait for one of others when the
+         file is not as it was: programs that know no other lock (lockfile(1) in shell
+         scripts) write it anew in place, and half of it is no news.  It is stale when
+         its process is gone from this host, or when it has not been touched for five
+         minutes; a stale one is renamed away before it is removed, so that two who find
+         it stale cannot remove each other's new lock.  Where the directory may not be
+         written (a spool without the group's right) the dotlock is left out, as mutt
+         does.  On a full disk it stays empty: what frees room, or only ends what was
+         begun, must go on.
 
 Errors: ``MailboxInUse`` when the wait is over, never a hang; ``NoSpace`` and its kin
 when the dotlock cannot be made.
@@ -27,7 +30,7 @@ import contextlib
 import fcntl
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from twisted.logger import Logger
@@ -63,12 +66,15 @@ class MboxLock:
         self._left = False  # we could not remove ours
 
     @contextlib.contextmanager
-    def held(self, fd: int, *, shared: bool = False) -> Iterator[None]:
+    def held(
+        self, fd: int, *, shared: bool = False, heed: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         """Hold the locks for a block.
 
         Args:
             fd: The open mbox; open for writing unless ``shared``.
             shared: For reading: others may read too, and no dotlock is made.
+            heed: Asked when reading meets a dotlock: whether that is to be waited for.
 
         Raises:
             MailboxInUse: Somebody held a lock for longer than the host's wait.
@@ -76,7 +82,9 @@ class MboxLock:
         methods = [m for m in self._methods if not (shared and m == "dotlock")]
         end = self._host.monotonic() + self._host.lock_seconds
         pause = 0.001
-        while not self._try(fd, methods, shared=shared):
+        while not self._try(fd, methods, shared=shared) or (
+            shared and self._must_heed(fd, methods, heed)
+        ):
             if self._host.monotonic() >= end:
                 raise MailboxInUse(
                     f"{self._path} is locked by another program"
@@ -94,6 +102,22 @@ class MboxLock:
             if not self._take(fd, method, shared=shared):
                 self._release(fd, methods[:index])
                 return False
+        return True
+
+    def _must_heed(
+        self, fd: int, methods: Sequence[str], heed: Callable[[], bool]
+    ) -> bool:
+        """Whether a reader is to wait for a dotlock; lets go of the locks then."""
+        if (
+            "dotlock" not in self._methods
+            or not os.path.lexists(self._dotlock)
+            or not heed()
+        ):
+            return False
+        self.clear_stale()
+        if not os.path.lexists(self._dotlock):
+            return False
+        self._release(fd, methods)
         return True
 
     def _take(self, fd: int, method: str, *, shared: bool) -> bool:

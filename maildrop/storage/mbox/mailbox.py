@@ -168,7 +168,7 @@ class MboxMailbox(MboxNumbered):
         if intent.is_open(self._ledger) and not self.read_only:
             with self._writing():
                 pass
-        with self._file.reading() as fd:
+        with self._file.reading(self._is_known) as fd:
             self._synchronize(fd)
             yield fd
 
@@ -183,6 +183,9 @@ class MboxMailbox(MboxNumbered):
             if self._optional:
                 raise translate(error, f"write {self._file.path}") from error
             raise MailboxVanished(f"{self._file.path} is gone") from error
+
+    def _is_known(self, found: os.stat_result) -> bool:
+        return self._places.knows(Stamp.of(found))
 
     def _synchronize(self, fd: int) -> None:
         with translated(f"read {self._file.path}"):

@@ -225,3 +225,29 @@ def test_a_dotlock_that_cannot_be_made_is_a_lack_of_space(
     with MboxLock(str(mbox), host).held(fd):  # nothing stayed locked
         pass
     os.close(fd)
+
+
+def test_a_reader_of_a_file_that_changed_waits_for_a_dotlock(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    """Of a program that knows no other lock, and writes the file anew."""
+    lock = MboxLock(str(mbox), host)
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(b"%d\n" % os.getpid())
+    fd = opened(mbox)
+    with lock.held(fd, shared=True):
+        pass
+    with pytest.raises(MailboxInUse), lock.held(fd, shared=True, heed=lambda: True):
+        pass
+    time.while_asleep = lambda: dotlock.unlink(missing_ok=True)
+    with lock.held(fd, shared=True, heed=lambda: True):
+        pass
+    os.close(fd)
+
+
+def test_a_reader_removes_a_stale_dotlock(mbox: Path, host: Host) -> None:
+    mbox.with_name("inbox.lock").write_bytes(b"4194303\n")
+    fd = opened(mbox)
+    with MboxLock(str(mbox), host).held(fd, shared=True, heed=lambda: True):
+        assert not mbox.with_name("inbox.lock").exists()
+    os.close(fd)
