@@ -72,6 +72,7 @@ class Stores:
         """
         store = self._open(account)
         store.keep(self._keeping)
+        store.limit(account.quota)
         return store
 
     def _open(self, account: Account) -> Store:

@@ -42,6 +42,7 @@ from maildrop.imap.site import Site as ImapSite
 from maildrop.imap.wire.limits import Limits as ImapWireLimits
 from maildrop.mailbox.bridge import Post
 from maildrop.mailbox.keeping import Keeping
+from maildrop.mailbox.names import Namespace
 from maildrop.metrics import Counters
 from maildrop.net import connection
 from maildrop.net.listeners import Listener
@@ -321,6 +322,7 @@ class _Parts:
                 wire=replace(ImapWireLimits(), line=limits.line),
             ),
             formatters=self.formatters,
+            namespace=Namespace.of(self.configuration.mail.namespace),
         )
         return IMAPFactory(site, self.reactor, connection.Limits(idle=limits.idle_imap))
 
@@ -363,5 +365,6 @@ class _Parts:
                 recipients=limits.recipients,
                 errors=limits.errors,
             ),
+            defer_full=self.configuration.quota.full == "defer",
         )
         return SMTPFactory(site, self.reactor, connection.Limits(idle=limits.idle_smtp))

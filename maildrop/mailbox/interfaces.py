@@ -25,8 +25,8 @@ from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.keeping import KeepingStore
-from maildrop.mailbox.quota import Counted, LimitedStore
 from maildrop.mailbox.numbering import NumberingMailbox, NumberingStore
+from maildrop.mailbox.quota import Counted, LimitedStore
 from maildrop.mailbox.steps import Steps
 from maildrop.mailbox.stored_text import StoredText
 from maildrop.mailbox.table import MessageTable
@@ -320,7 +320,7 @@ class StoredMailbox(NumberingMailbox, Protocol):
         """Let go; write what was put off."""
 
 
-class Store(KeepingStore, NumberingStore, Protocol):
+class Store(KeepingStore, LimitedStore, NumberingStore, Protocol):
     """All mailboxes of one account.  Names have levels joined by "/"; INBOX exists.
 
     ``keeping`` has the calls for what was expunged, ``numbering`` those for mail that
