@@ -27,6 +27,7 @@ from maildrop.errors import MailboxExists, MaildropError
 from maildrop.mailbox.flags import KEYWORDS_MAX, is_keyword
 from maildrop.mailbox.interfaces import NewMessage, Store, StoredMailbox
 from maildrop.mailbox.outside import Outside, OutsideNumbers, Source, SourceMailbox
+from maildrop.mailbox.quota import Counted
 from maildrop.migration.journal import Box, Journal, digest
 
 #: Messages added together.
@@ -289,6 +290,7 @@ class _Target:
         new = [
             NewMessage(
                 it.content,
+                counted=Counted.MOVED,
                 flags=it.flags,
                 keywords=self._keywords(it.keywords),
                 date=it.date,
