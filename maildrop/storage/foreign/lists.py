@@ -21,7 +21,7 @@ from typing import Final
 
 from maildrop.durable import translated
 from maildrop.errors import MailboxNameInvalid, ProtocolSyntaxError
-from maildrop.imap.wire.mailbox_name import decode
+from maildrop.imap.wire.mailbox_name import level as read_level
 from maildrop.mailbox.names import check
 from maildrop.storage.foreign import courier_files
 from maildrop.storage.foreign.facts import octets_of
@@ -127,8 +127,8 @@ def _name(line: bytes) -> str | None:
 
 def _decoded(line: bytes, separator: bytes) -> str | None:
     try:
-        name = "/".join([decode(level) for level in line.split(separator)])
+        name = "/".join([read_level(level) for level in line.split(separator)])
         check(name)
     except (ProtocolSyntaxError, MailboxNameInvalid):
         return None
-    return name
+    return "INBOX" if name.upper() == "INBOX" else name
