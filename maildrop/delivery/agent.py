@@ -133,7 +133,7 @@ class Agent:
         for target in recipient.targets:
             if target.account.quota is not None:
                 mail = await self._post.mail(target.account)
-                await mail.room(octets)
+                await mail.room(octets, Counted.DELIVERED)
 
     async def deliver(
         self,

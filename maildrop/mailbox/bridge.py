@@ -144,8 +144,8 @@ class Mail:
         self.account = account
         await self._gate.run(self._limit)
 
-    async def room(self, octets: int) -> None:
-        """See whether a message of some octets could be delivered.
+    async def room(self, octets: int, counted: Counted) -> None:
+        """See whether a message of some octets could be added now.
 
         Raises:
             OverQuota: It could not.
@@ -153,7 +153,7 @@ class Mail:
         quota = self.account.quota
         if quota is not None:
             used = await self._gate.run(self.store.usage)
-            quota.check(used, Usage(octets, 1), Counted.DELIVERED)
+            quota.check(used, Usage(octets, 1), counted)
 
     @property
     def store(self) -> Store:
