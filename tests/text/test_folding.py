@@ -47,3 +47,23 @@ def test_sparse_text_folds_as_all_of_it(some: list[str], ascii_lines: int) -> No
     """Which lines are looked at one by one is a matter of speed alone."""
     text = "\n".join([*some, *["Plain"] * ascii_lines])
     assert fold(text) == unicodedata.normalize("NFKD", text.casefold())
+
+
+LATIN = "".join(map(chr, range(256)))
+
+
+@pytest.mark.parametrize("first", LATIN)
+def test_any_two_letters_of_latin_1_fold_as_all_text(first: str) -> None:
+    for second in LATIN[128:]:
+        text = first + second + first
+        assert fold(text) == unicodedata.normalize("NFKD", text.casefold())
+
+
+@given(st.text(alphabet=LATIN))
+def test_latin_1_folds_as_all_text(text: str) -> None:
+    assert fold(text) == unicodedata.normalize("NFKD", text.casefold())
+
+
+def test_all_of_latin_1_folds_as_all_text() -> None:
+    text = LATIN + LATIN[::-1]
+    assert fold(text) == unicodedata.normalize("NFKD", text.casefold())
