@@ -4,7 +4,7 @@ In this file:
     copied    the messages of some UIDs, in another mailbox
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from maildrop.durable import Content
 from maildrop.mailbox.flags import ALL_SYSTEM
@@ -17,8 +17,18 @@ def copied(
     uids: Sequence[int],
     target: StoredMailbox,
     counted: Counted = Counted.LIMITED,
+    *,
+    stage: Callable[[Sequence[NewMessage]], object] | None = None,
 ) -> Copied:
-    """Copy messages with flags, keywords and dates; all or none."""
+    """Copy messages with flags, keywords and dates; all or none.
+
+    Args:
+        source: Where they are.
+        uids: Which.
+        target: Where they go.
+        counted: What they are for the quota.
+        stage: Stages them there; None for what the target does.
+    """
     table = source.table
     found, messages = [], []
     for uid, octets in zip(uids, source.read_many(uids), strict=True):
@@ -35,7 +45,7 @@ def copied(
                 counted=counted,
             )
         )
-    staged = target.stage(messages)
+    staged = (stage or target.stage)(messages)
     try:
         new = target.publish(staged, None)
     except BaseException:

@@ -15,10 +15,11 @@ dotlock: FILE.lock, made by link(2) from a file of its own so that it is safe on
          (liblockfile's way); writers make it.  Readers wait for one of others when the
          file is not as it was: programs that know no other lock (lockfile(1) in shell
          scripts) write it anew in place, and half of it is no news.  It is stale when
-         its process is gone from this host, or when it has not been touched for five
-         minutes; a stale one is renamed away before it is removed, so that two who find
-         it stale cannot remove each other's new lock.  Where the directory may not be
-         written (a spool without the group's right) the dotlock is left out, as mutt
+         its process is gone from this host; when it names none and has not been touched
+         for five minutes; when besides the machine started since then, whatever process
+         has the number now.  A stale one is renamed away before it is removed, so that
+         two who find it stale cannot remove each other's new lock.  Where the directory
+         may not be written (a spool without the group's right) it is left out, as mutt
          does.  On a full disk it stays empty: what frees room, or only ends what was
          begun, must go on.
 
@@ -218,6 +219,9 @@ class MboxLock:
             self._disk.unlink(aside)
 
     def _is_stale(self, text: bytes, touched: float) -> bool:
+        old = self._host.clock() - touched > STALE_AFTER
+        if old and touched < self._host.started:
+            return True  # whoever has that number now, it is another process
         digits = text.strip(b" \n\0")
         if digits.isdigit() and 0 < int(digits) < 2**22:
             try:
@@ -228,7 +232,7 @@ class MboxLock:
                 return False
             else:
                 return False
-        return self._host.clock() - touched > STALE_AFTER
+        return old
 
 
 def _set_ofd_lock(fd: int, kind: int) -> None:

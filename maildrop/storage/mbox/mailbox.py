@@ -16,7 +16,7 @@ Order of the locks: mbox first, then ledger.
 | expunge | copied (``kept``); tail rewritten (``rewrite``); record | the file tells |
 | flags | ledger record | the file says less until ``settle`` |
 | settle | fields overwritten, or tail rewritten; layout saved | done again |
-| move | copied and synced there, then expunged here | in both mailboxes |
+| move | see ``moving`` | the next one goes on |
 """
 
 import contextlib
@@ -50,6 +50,7 @@ from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible, visible_header
 from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.layout import Stamp
+from maildrop.storage.mbox.moving import Moves
 from maildrop.storage.mbox.numbered import MboxNumbered
 from maildrop.storage.mbox.places import Places
 from maildrop.storage.mbox.settling import settle
@@ -74,6 +75,7 @@ class MboxMailbox(MboxNumbered):
         remembered: Memory for pieces, shared by all mailboxes.
         kept: Where expunged messages are kept.
         allowance: How much the account may still take.
+        moves: The moves of the account.
         optional: The file may be missing: then the mailbox is empty (INBOX).
     """
 
@@ -90,6 +92,7 @@ class MboxMailbox(MboxNumbered):
         remembered: Remembered,
         kept: KeepFile,
         allowance: Allowance,
+        moves: Moves,
         *,
         optional: bool,
     ) -> None:
@@ -97,6 +100,7 @@ class MboxMailbox(MboxNumbered):
         self._kept = kept
         self._allowance = allowance
         allowance.opened(control, ledger)
+        self._moves = moves
         self._file = file
         self._control = control
         self._ledger = ledger
@@ -383,6 +387,8 @@ class MboxMailbox(MboxNumbered):
         self, uids: Sequence[int], target: StoredMailbox, by: object | None
     ) -> Copied:
         """Copy, then remove."""
+        if isinstance(target, MboxMailbox):
+            return self._moves.move(self, uids, target, by)
         moved = copied(self, uids, target, Counted.MOVED)
         self.expunge(moved.source, by, keep=False)
         return moved

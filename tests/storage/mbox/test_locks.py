@@ -94,10 +94,26 @@ def test_a_dotlock_of_a_living_process_is_respected(mbox: Path, host: Host) -> N
     dotlock.write_bytes(b"%d\n" % os.getpid())
     os.utime(dotlock, (0, 0))
     fd = opened(mbox)
+    host = dataclasses.replace(host, started=0.0)
     with pytest.raises(MailboxInUse), MboxLock(str(mbox), host).held(fd):
         pass
     os.close(fd)
     dotlock.unlink()
+
+
+def test_a_dotlock_from_before_the_machine_started_is_removed(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(b"%d\n" % os.getpid())
+    old = time.seconds - STALE_AFTER - 20
+    os.utime(dotlock, (old, old))
+    fd = opened(mbox)
+    host = dataclasses.replace(host, started=time.seconds - 100)
+    with MboxLock(str(mbox), host).held(fd):
+        assert dotlock.read_bytes() == b"%d\n" % os.getpid()
+    assert not dotlock.exists()
+    os.close(fd)
 
 
 @pytest.mark.parametrize(
