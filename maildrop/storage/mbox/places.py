@@ -27,7 +27,6 @@ the old one is gone.
 
 import contextlib
 import dataclasses
-import itertools
 import os
 from array import array
 from collections import defaultdict, deque
@@ -279,7 +278,7 @@ class Places:
         """
         layout = self.layout
         uids = layout.uids
-        added = itertools.islice(uids, max(known - 1, 0), None)
+        added = uids[max(known - 1, 0) :]
         if all(before < after for before, after in pairwise(added)):
             return
         layout.moved()
