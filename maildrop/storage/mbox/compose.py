@@ -4,6 +4,7 @@ In this file:
     Staged       some of them, ready to be appended
     octets_of    the whole of a new message
     compose      the form it takes in the file
+    asctime      the date of a From_ line
 """
 
 import re
@@ -17,6 +18,9 @@ from maildrop.mailbox.interfaces import NewMessage
 from maildrop.storage.mbox.format import from_line, status_fields, stored_form
 from maildrop.storage.mbox.scan import digest
 
+#: The years 1 to 9999, in seconds since 1970 UTC.
+_FIRST: Final = -62135596800
+_LAST: Final = 253402300799
 _RETURN_PATH: Final = re.compile(rb"(?:\A|\n)Return-Path: *<([^>\r\n]*)>")
 
 
@@ -50,8 +54,7 @@ class Staged:
         for message in messages:
             octets = octets_of(message)
             date = now if message.date is None else message.date
-            asctime = time.asctime(time.gmtime(date)).encode()
-            staged.raw.append(compose(octets, message, asctime))
+            staged.raw.append(compose(octets, message, asctime(date)))
             staged.sizes.append(len(octets))
             staged.digests.append(digest(octets))
         return staged
@@ -62,13 +65,23 @@ def octets_of(message: NewMessage) -> bytes:
     return message.head + bytes(message.content.octets())
 
 
-def compose(octets: bytes, message: NewMessage, asctime: bytes) -> bytes:
+def asctime(date: float) -> bytes:
+    """A date for a From_ line, in UTC; beyond the years 1 to 9999 the nearest of them.
+
+    The year has four digits in any case: without them it would begin no message.
+    """
+    at = time.gmtime(min(max(date, _FIRST), _LAST))
+    text = time.asctime(at).rpartition(" ")[0]
+    return f"{text} {at.tm_year:04}".encode()
+
+
+def compose(octets: bytes, message: NewMessage, date: bytes) -> bytes:
     """From_ line, content and blank line.
 
     Args:
         octets: What ``octets_of`` gives.
         message: Its flags and keywords, and who sent it.
-        asctime: The date for the From_ line, in UTC.
+        date: What ``asctime`` gives.
     """
     sender = _RETURN_PATH.search(message.head)
     fields = status_fields(
@@ -77,5 +90,5 @@ def compose(octets: bytes, message: NewMessage, asctime: bytes) -> bytes:
         old=False,
         unterminated=not octets.endswith(b"\r\n"),
     )
-    line = from_line(sender[1] if sender else b"", asctime)
+    line = from_line(sender[1] if sender else b"", date)
     return line + stored_form(octets, fields) + b"\n"
