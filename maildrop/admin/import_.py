@@ -56,8 +56,7 @@ class _Server:
 @click.option(
     "--mailbox",
     metavar="NAME",
-    help="Import into this mailbox: what is INBOX at the source gets this name, all "
-    "else goes below it.",
+    help="Import into this mailbox; if the source has several, each goes below it.",
 )
 @click.option(
     "--new-uids", is_flag=True, help="Keep no UIDs, even where that is possible."
@@ -184,16 +183,9 @@ class _Importing:
                 keep_uids=keep_uids,
             )
             yield from importer.run(
-                lambda found: below(mailbox, found),
+                mailbox or "",
                 complete=source.whole and not mailbox,
             )
-
-
-def below(mailbox: str | None, found: str) -> str:
-    """The name here of a mailbox of the source."""
-    if not mailbox:
-        return found
-    return mailbox if found == "INBOX" else f"{mailbox}/{found}"
 
 
 def _source(place: str, user: str, server: _Server, *, renamed: bool) -> Source:

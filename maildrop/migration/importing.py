@@ -90,13 +90,12 @@ class Importer:
         self._progress = progress
         self._keep_uids = keep_uids
 
-    def run(
-        self, target_of: Callable[[str], str], *, complete: bool = False
-    ) -> Iterator[Imported]:
+    def run(self, mailbox: str = "", *, complete: bool = False) -> Iterator[Imported]:
         """Import all mailboxes, one after the other.
 
         Args:
-            target_of: Gives the name here for a mailbox of the source.
+            mailbox: What the only mailbox of the source is called here, or what all
+                of them are below of; empty to leave the names.
             complete: The account is to have what the source has, no Drafts beside it.
         """
         if complete:
@@ -104,15 +103,16 @@ class Importer:
         with self._reach():
             mailboxes = self._source.mailboxes()
             subscribed = self._source.subscriptions()
-        for mailbox in mailboxes:
-            imported = Imported(target_of(mailbox.name))
+        several = len(mailboxes) > 1
+        for one in mailboxes:
+            imported = Imported(named(one.name, mailbox, several=several))
             try:
-                self._import(mailbox, imported, subscribe=subscribed is None)
+                self._import(one, imported, subscribe=subscribed is None)
             except MaildropError as error:
                 imported.error = error
             yield imported
         for name in subscribed or ():
-            self._store.subscribe(target_of(name))
+            self._store.subscribe(named(name, mailbox, several=several))
 
     def _import(
         self, mailbox: SourceMailbox, imported: Imported, *, subscribe: bool
@@ -207,6 +207,13 @@ class Importer:
     def _next(self, messages: Iterator[Outside]) -> Outside | None:
         with self._reach():
             return next(messages, None)
+
+
+def named(name: str, mailbox: str, *, several: bool) -> str:
+    """What a mailbox of a source is called here."""
+    if not mailbox:
+        return name
+    return f"{mailbox}/{name}" if several else mailbox
 
 
 class _Target:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maildrop.admin.import_ import below, imap_url
+from maildrop.admin.import_ import imap_url
 from maildrop.admin.outcome import Failed
 from tests.admin.conftest import Command
 
@@ -70,6 +70,7 @@ def test_everything_goes_below_a_mailbox_that_is_named(
 ) -> None:
     maria("import", "maria", str(spool), "--mailbox", "Old")
     (maria.directory / "in").mkdir()
+    (maria.directory / "in" / "b").write_bytes(MBOX)
     spool.rename(maria.directory / "in" / "a.mbox")
     outcome = maria("import", "maria", str(maria.directory / "in"), "--mailbox", "Old")
     assert outcome.status == 0, outcome.err
@@ -79,8 +80,8 @@ def test_everything_goes_below_a_mailbox_that_is_named(
         ("INBOX", 0),
         ("Old", 3),
         ("Old/a", 3),
+        ("Old/b", 3),
     ]
-    assert below(None, "x") == "x"
 
 
 def test_what_cannot_be_read_or_written_is_told(maria: Command, spool: Path) -> None:

@@ -55,7 +55,7 @@ def run(
             lambda *_: None,
             keep_uids=keep_uids,
         )
-        return list(importer.run(lambda name: f"{below}{name}", complete=source.whole))
+        return list(importer.run(below, complete=source.whole))
 
 
 def subjects(store: Store, name: str = "INBOX") -> list[int]:
@@ -125,8 +125,19 @@ def test_subscriptions_of_the_source_count_where_it_has_some(
     tmp_path: Path, store: MemoryStore
 ) -> None:
     source = Mail(Box("a", []), Box("b", []), subscribed=["b", "gone"])
-    run(tmp_path, store, source, below="old/")
+    run(tmp_path, store, source, below="old")
     assert store.subscriptions() == ["old/b", "old/gone"]
+
+
+def test_a_source_of_one_mailbox_takes_the_name_and_of_several_all_go_below(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    run(tmp_path, store, Mail(Box("INBOX", plain(1))), below="Old")
+    run(tmp_path, store, Mail(Box("INBOX", plain(2)), Box("a", plain(3))), below="Two")
+    found = {
+        it.name: subjects(store, it.name) for it in store.entries() if it.selectable
+    }
+    assert found == {"INBOX": [], "Old": [1], "Two/INBOX": [2], "Two/a": [3]}
 
 
 def test_an_empty_mailbox_takes_over_the_numbers(
