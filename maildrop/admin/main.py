@@ -42,11 +42,13 @@ COMMANDS: Final = (
     "config",
     "demo",
     "export",
+    "housekeeping",
     "import",
     "kick",
     "reload",
     "status",
     "stop",
+    "undelete",
     "user",
     "who",
 )

@@ -75,6 +75,13 @@ class Stores:
         store.limit(account.quota)
         return store
 
+    def has_mail(self, account: Account) -> bool:
+        """Whether there is anything of an account; called with its rights."""
+        kind, _, paths = account.location.partition(":")
+        if kind == "maildir":
+            return os.path.isdir(paths)
+        return os.path.isdir(os.path.join(self._control, account.name))
+
     def _open(self, account: Account) -> Store:
         host = self._here()
         kind, _, paths = account.location.partition(":")

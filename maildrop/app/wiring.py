@@ -20,11 +20,13 @@ from zope.interface import implementer
 from maildrop.app.config import Reading
 from maildrop.app.crowding import Uncrowded
 from maildrop.app.directory import open_users
+from maildrop.app.housekeeper import Housekeeper
 from maildrop.app.privileges import Rights, make_directory
 from maildrop.app.schema import Configuration
 from maildrop.app.stores import Stores
 from maildrop.app.syncing import DiskWaits, KernelQueue
 from maildrop.app.threads import Pool
+from maildrop.app.warner import Warner
 from maildrop.app.watching import DiskWatcher, Inotify
 from maildrop.auth.authenticator import Authenticator
 from maildrop.auth.throttle import Throttle
@@ -59,6 +61,8 @@ from maildrop.tls import Certificates
 CONTROL: Final = "control"
 #: Threads for passwords: they take a core each.
 HASHING_THREADS: Final = 2
+#: Threads for the administrator's commands that warn users.
+WARNING_THREADS: Final = 2
 #: Threads for slow calls on stores: they mostly wait for the disk.
 STORE_THREADS: Final = 8
 #: Syncs that the kernel does at once.
@@ -105,6 +109,8 @@ class Wiring:
         waits: Waits for the disk.
         hashing: Threads for passwords.
         storing: Threads for slow calls on stores.
+        warning: Threads for commands that warn.
+        housekeeper: Removes what is old.
         factory: Gives the factory of protocols for a listener.
     """
 
@@ -119,20 +125,26 @@ class Wiring:
     waits: DiskWaits
     hashing: Pool
     storing: Pool
+    warning: Pool
+    housekeeper: Housekeeper
     factory: Callable[[Listener], IProtocolFactory]
 
     def start(self) -> None:
         """Start threads and watches; the process forks no more."""
         self.hashing.start()
         self.storing.start()
+        self.warning.start()
         self.watcher.start()
+        self.housekeeper.start()
 
     def stop(self) -> None:
         """End threads and watches; waits for the threads at work."""
+        self.housekeeper.stop()
         self.watcher.close()
         self.waits.close()
         self.hashing.stop()
         self.storing.stop()
+        self.warning.stop()
 
 
 def control_listener(configuration: Configuration) -> Listener:
@@ -198,13 +210,20 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     keeping = Keeping(mail.keep_expunged, mail.keep_expunged_octets)
     stores = Stores(state, homes, rights, mail.locks, keeping=keeping)
     waits = DiskWaits(reactor, storing, lambda: KernelQueue(SYNCS))
+    warning = Pool(reactor, "warning", WARNING_THREADS)
+    warner = Warner(configuration.quota.warning, rights, reactor, warning)
     post = Post(
         stores,
         storing,
         rights.as_owner,
         watcher,
         waiting=waits,
+        reached=warner,
         text_octets=mail.search_text,
+    )
+    warner.deliver_to(post)
+    housekeeper = Housekeeper(
+        configuration, users, stores.has_mail, stores, rights.as_owner, reactor, disk
     )
     sessions = Sessions()
     counters = Counters()
@@ -243,6 +262,8 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         waits,
         hashing,
         storing,
+        warning,
+        housekeeper,
         parts.factory,
     )
 
