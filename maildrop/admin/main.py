@@ -45,6 +45,7 @@ COMMANDS: Final = (
     "housekeeping",
     "import",
     "kick",
+    "quota",
     "reload",
     "status",
     "stop",
