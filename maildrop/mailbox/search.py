@@ -35,8 +35,8 @@ from maildrop.text.folding import fold
 
 #: Messages whose columns are looked at between two pauses: a few milliseconds' work.
 _ROWS: Final = 20_000
-#: Messages whose header fields are looked at between two pauses.
-_HEADERS: Final = 500
+#: Messages whose header fields are looked at between two pauses: some must be read.
+_HEADERS: Final = 200
 #: Header fields of fewer messages are at hand sooner than kept text.
 _MANY: Final = 200
 #: Messages read whole at a time, and their octets.
