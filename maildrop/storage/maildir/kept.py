@@ -182,8 +182,7 @@ class Shelf:
             return False
         if self._fd < 0:
             try:
-                with contextlib.suppress(FileExistsError):
-                    self._host.disk.make_directory(self.path)
+                self._host.disk.make_directories(self.path)
                 self._fd = os.open(self.path, _DIRECTORY)
             except OSError as error:
                 self._tell(error)

@@ -24,7 +24,7 @@ States on disk, and what a crash leaves:
               2 renamed to its name, synced       done
     delete    1 renamed to maildrop.deleted.N     gone; removed by the next ``entries``
               2 removed                           done
-    delete,   1 maildrop.kept.N made              an empty directory, removed some day
+    delete,   1 maildrop.kept.N made, synced      an empty directory, removed some day
     kept      2 renamed into it                   done
     rename    1 maildrop.renaming written         the old names; the next one goes on
               2 each directory renamed            some old, some new; the same
@@ -292,7 +292,7 @@ class MaildirStore:
             target = beside
             with translated(f"remove {self._path(directory)}"):
                 if keeping.seconds:
-                    self._host.disk.make_directory(beside)
+                    self._host.disk.make_directories(beside)
                     target = f"{beside}/{directory}"
                 with still(self._path(directory), self._host):
                     self._host.disk.rename(self._path(directory), target)
