@@ -23,6 +23,10 @@ dotlock: FILE.lock, made by link(2) from a file of its own so that it is safe on
          does.  On a full disk it stays empty: what frees room, or only ends what was
          begun, must go on.
 
+Calls on one mailbox follow one another, so those that come after one that has waited
+in vain do not wait as long again, each: for as long as that one has waited they are
+refused after a moment.
+
 Errors: ``MailboxInUse`` when the wait is over, never a hang; ``NoSpace`` and its kin
 when the dotlock cannot be made.
 """
@@ -43,6 +47,8 @@ from maildrop.storage.index.host import Host
 METHODS: Final = ("fcntl", "dotlock")
 #: Seconds after which an untouched dotlock of an unknown process is stale.
 STALE_AFTER: Final = 300.0
+#: Seconds to wait for a lock for which somebody has just waited in vain.
+_BRIEFLY: Final = 0.1
 
 _log = Logger()
 _FLOCK: Final = "hhqqi4x"
@@ -65,6 +71,7 @@ class MboxLock:
         self._methods = tuple(methods)
         self._made = False
         self._left = False  # we could not remove ours
+        self._refused_until = 0.0
 
     @contextlib.contextmanager
     def held(
@@ -81,18 +88,25 @@ class MboxLock:
             MailboxInUse: Somebody held a lock for longer than the host's wait.
         """
         methods = [m for m in self._methods if not (shared and m == "dotlock")]
-        end = self._host.monotonic() + self._host.lock_seconds
+        began = self._host.monotonic()
+        brief = began < self._refused_until
+        wait = self._host.lock_seconds
+        end = began + (min(wait, _BRIEFLY) if brief else wait)
         pause = 0.001
         while not self._try(fd, methods, shared=shared) or (
             shared and self._must_heed(fd, methods, heed)
         ):
-            if self._host.monotonic() >= end:
+            now = self._host.monotonic()
+            if now >= end:
+                if not brief:
+                    self._refused_until = now + self._host.lock_seconds
                 raise MailboxInUse(
                     f"{self._path} is locked by another program"
                     f" for {self._host.lock_seconds:g} s"
                 )
             self._host.sleep(pause)
             pause = min(pause * 2, 0.2)
+        self._refused_until = 0.0
         try:
             yield
         finally:

@@ -267,3 +267,24 @@ def test_a_reader_removes_a_stale_dotlock(mbox: Path, host: Host) -> None:
     with MboxLock(str(mbox), host).held(fd, shared=True, heed=lambda: True):
         assert not mbox.with_name("inbox.lock").exists()
     os.close(fd)
+
+
+def test_who_comes_after_one_that_waited_in_vain_is_refused_soon(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    """Else sessions that queue for one mailbox would wait ten seconds each."""
+    lock = MboxLock(str(mbox), host)
+    one, two = opened(mbox), opened(mbox)
+    waited = []
+    with MboxLock(str(mbox), host).held(one):
+        for _ in range(5):
+            began = time.now()
+            with pytest.raises(MailboxInUse), lock.held(two):
+                pass
+            waited.append(time.now() - began)
+    assert waited[0] >= host.lock_seconds
+    assert max(waited[1:]) < 1.0
+    with lock.held(two):
+        pass
+    os.close(one)
+    os.close(two)
