@@ -185,7 +185,11 @@ class Together(RuleBasedStateMachine):
         if picked is not None:
             name, content = picked
             self.work(lambda: self.programs.mutt(program, name, keys))
-            self.flags[content] |= {MUTT[keys]}
+            self.flagged(content, MUTT[keys])
+
+    def flagged(self, content: bytes, flag: str) -> None:
+        """Mutt has given a message a flag."""
+        self.flags[content] |= {flag}
 
     @rule(program=st.sampled_from(["mutt", "neomutt"]), choice=CHOICE)
     def delete_with_mutt(self, program: str, choice: int) -> None:

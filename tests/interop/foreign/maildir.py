@@ -74,6 +74,12 @@ class MaildirTogether(Together):
             return "letters", there, shown
         return super()._wrong_flags(there, shown)
 
+    def flagged(self, content: bytes, flag: str) -> None:
+        """Mutt has, unless it lost sight of a file that the server moved to cur/."""
+        del flag
+        keywords = self.flags[content] - names(ALL_SYSTEM)
+        self.flags[content] = dict(self.files())[content] | keywords
+
     def to_one(
         self, choice: int, do: Callable[[Path], object], *, changes: int = 0
     ) -> Path | None:
