@@ -4,7 +4,6 @@ In this file:
     examine_table    everything that contradicts itself
     wrong_names      keywords with names that cannot be told to a client
     TableRepair      puts it right
-    keep_rows        takes rows out of a table, or changes their order
 
 Two ways of repair.  What a record of the log can say (flags, UIDNEXT, POP3 unique ids,
 notes) is committed like any other change: sessions hear of it.  What none can say is
@@ -24,7 +23,7 @@ from maildrop.mailbox.flags import KEYWORD_LENGTH_MAX, is_keyword
 from maildrop.storage.findings import Code, Finding, codes_in, shown, uids_of
 from maildrop.storage.index.columns import U32, U64
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.index.names import Names
+from maildrop.storage.index.salvage import keep_rows
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.uid_validity import NUMBER_MAX
 from maildrop.storage.uidl_form import UidlForm
@@ -310,25 +309,3 @@ def _put_in_order(table: IndexTable) -> None:
     table.uid_next = max(table.uid_next, min(max(times, default=0) + 1, NUMBER_MAX))
     keep_rows(table, rows)
     table.source = b""  # somebody has to look
-
-
-def keep_rows(table: IndexTable, rows: Sequence[int]) -> None:
-    """Make a table of nobody's sessions one of these rows, in this order."""
-    names = table.names.all()
-    table.names.close()
-    table.names = Names()
-    table.names.extend([names[row] for row in rows])
-    for attribute in (
-        "uids",
-        "sizes",
-        "dates",
-        "mod_seqs",
-        "keywords",
-        "cache",
-        "saved",
-        "object_ids",
-    ):
-        column = getattr(table, attribute)
-        setattr(table, attribute, array(column.typecode, [column[row] for row in rows]))
-    table.flags = bytearray(table.flags[row] for row in rows)
-    table.checked = bytearray(len(rows))

@@ -36,6 +36,7 @@ class IndexTable(MessageTable):
         boot: The machine's start in which the last change was made.
         cache_id: The cache file that ``cache`` points into; 0 for none.
         cache_keys: Names of the pieces kept in the cache, by their number in it.
+        lost: Sections of the snapshot that were damaged (``salvage``).
     """
 
     def __init__(self, uid_validity: int, uid_next: int = 1) -> None:
@@ -54,6 +55,7 @@ class IndexTable(MessageTable):
         self.boot = b""
         self.cache_id = 0
         self.cache_keys: list[bytes] = []
+        self.lost: frozenset[str] = frozenset()
 
     def remove_rows(self, rows: Sequence[int], mod_seq: int, by: object | None) -> None:
         """Remove messages, tell the views, and remember the UIDs."""

@@ -55,6 +55,7 @@ from maildrop.storage.maildir.kept import Shelf, Shelves
 from maildrop.storage.maildir.linked import Linked
 from maildrop.storage.maildir.reading import Reading
 from maildrop.storage.maildir.reconcile import Reconciler, note_of
+from maildrop.storage.maildir.salvage import Files
 from maildrop.storage.maildir.scan import split
 from maildrop.storage.maildir.staging import discard
 from maildrop.storage.maildir.state import Known, Times
@@ -103,7 +104,9 @@ class MaildirMailbox(Linked):
         self.allowance = allowance
         self.folder = Folder(path)
         try:
-            self.ledger = Ledger(path, host, new_uid_validity)
+            self.ledger = Ledger(
+                path, host, new_uid_validity, derive=Files(self.folder)
+            )
         except BaseException:
             self.folder.close()
             raise

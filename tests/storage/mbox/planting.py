@@ -23,7 +23,7 @@ from maildrop.storage.mbox.layout import Layout, Stamp
 from maildrop.storage.mbox.rewrite import replace_tail
 from maildrop.storage.mbox.store import MboxStore
 from tests.storage.contract import opened
-from tests.storage.planting import LONG_AGO, Ground, Plant
+from tests.storage.planting import FROM_FILES, LONG_AGO, Ground, Plant, section
 
 #: A process number that no process has.
 NOBODY = 4194303
@@ -191,6 +191,7 @@ def _aged(path: Path) -> None:
 
 
 FILES = (
+    *(section(name, renumbers=True) for name in (*FROM_FILES, "names")),
     Plant(
         "the layout is cut off",
         Code.LAYOUT_DAMAGED,

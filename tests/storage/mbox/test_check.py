@@ -16,9 +16,9 @@ from maildrop.storage.mbox.check_account import Account
 from tests.crash.stopping import QuickDisk
 from tests.storage.mbox.conftest import OpenStore
 from tests.storage.mbox.planting import ACCOUNT, CACHE, FILES, Grounds
-from tests.storage.planting import CONTROL, LEDGER, Plant, kept
+from tests.storage.planting import CONTROL, LEDGER, SECTIONS, Plant, kept
 
-PLANTS = (*CONTROL, *LEDGER, *CACHE, *FILES, *ACCOUNT)
+PLANTS = (*CONTROL, *SECTIONS, *LEDGER, *CACHE, *FILES, *ACCOUNT)
 plants = pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
 
 
