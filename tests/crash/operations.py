@@ -20,6 +20,8 @@ from maildrop.mailbox.flags import FLAGGED, SEEN, FlagChange, Operation as Chang
 from maildrop.mailbox.interfaces import NewMessage, StoredMailbox
 from maildrop.mailbox.keeping import Keeping
 from maildrop.mailbox.steps import finished
+from maildrop.mailbox.stored_text import Where
+from maildrop.storage.index.text_file import TEXT
 from tests.crash.boxes import Box, FileStore, add, message
 from tests.crash.facts import Key
 from tests.crash.machine import Machine
@@ -229,6 +231,47 @@ def _dropped(work: Work) -> None:
     inbox.fragments(b"HEADER.FIELDS (X-NONE)", list(inbox.table.uids))
 
 
+def _search(work: Work) -> None:
+    """Searches that make the text they look through, or mend it; three messages each.
+
+    What they find is right whatever became of the file.
+    """
+    inbox = work.open["INBOX"]
+    text, uids = inbox.text, inbox.table.uids
+    assert text is not None
+    for _ in uids:
+        seen = text.find("from", uids, 0, Where.ANYWHERE)
+        expected = [uid for uid in uids if uid <= seen.upto]
+        assert sorted([*seen.fits, *seen.absent]) == expected
+        some = [uid for uid in uids if uid > text.last][:3]
+        text.add(some, inbox.read_many(some), text.last)
+
+
+def _searched(box: Box) -> None:
+    """Text of all messages but the last, and more than half of it waste."""
+    inbox = box.store(os).open("INBOX")
+    inbox.refresh()
+    uids = inbox.table.uids[:-1]
+    inbox.text.add(uids, inbox.read_many(uids), 0)
+    inbox.expunge(uids[1:], None)
+    inbox.close()
+
+
+def _damaged(box: Box) -> None:
+    """Half a block at the end of the text."""
+    _searched(box)
+    (path,) = box.root.rglob(TEXT)
+    os.truncate(path, path.stat().st_size - 7)
+
+
+def _tidy(work: Work) -> None:
+    inbox = work.open["INBOX"]
+    assert inbox.text is not None
+    inbox.text.covered()
+    for _ in inbox.text.tidy(inbox.table.uids):
+        pass
+
+
 def _settle(work: Work) -> None:
     inbox = work.open["INBOX"]
     inbox.change_flags([2, 6], FlagChange(Change.ADD, FLAGGED), None)
@@ -315,6 +358,9 @@ OPERATIONS: Final = (
         lambda w: w.box.ledger(w.open["INBOX"]).compact(),
         prepare=_logged,
     ),
+    Operation("search text", _search),
+    Operation("search text, torn", _search, prepare=_damaged),
+    Operation("fold the text", _tidy, prepare=_searched),
     Operation("add to the cache", _dropped),
     Operation(
         "fold the cache",
