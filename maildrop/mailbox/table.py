@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 
 from maildrop.errors import KeywordLimit
 from maildrop.mailbox.flags import DELETED, KEYWORDS_MAX, SEEN
-from maildrop.mailbox.marked import Marked
+from maildrop.mailbox.marked import Follower, Marked
 
 _MASK_UNSEEN: Final = bytes(0 if bits & SEEN else 1 for bits in range(256))
 #: Up to so many rows it is cheaper to move up what is behind each.
@@ -105,7 +105,7 @@ class MessageTable:
         self.journal = Journal()
         self._unseen = Marked(_MASK_UNSEEN)
         self._deleted = Marked(_MASK_DELETED)
-        self.followed = [self._unseen, self._deleted]
+        self.followed: list[Follower] = [self._unseen, self._deleted]
         self._octets: int | None = None
 
     def __len__(self) -> int:

@@ -91,7 +91,7 @@ class Reconciler:
         self._in_new = Marked(_MASK_NEW)
         ledger.table.followed.append(self._in_new)
         self._now = 0
-        self._inodes = Inodes()
+        self._inodes = Inodes(ledger.table)
         self._replaced: set[int] = set()
         self.contents = Contents(folder, ledger, pieces)
 
@@ -155,7 +155,7 @@ class Reconciler:
             self._ledger.table.keyword_bits(
                 named_letters(self._folder.path), create=True
             )
-        self._inodes.follow(self._ledger.table.uids)
+        self._inodes.follow()
         findings = None
         if self._known.needs_only_new(times) and not whole and not self._ledger.fresh:
             findings = self._look_at_new()
@@ -175,7 +175,7 @@ class Reconciler:
         batch.source(state)
         self._ledger.commit(batch)
         self._ledger.fresh = False
-        self._inodes.follow(self._ledger.table.uids)
+        self._inodes.follow()
         self._inodes.added(arrived)
 
     def _look_at_new(self) -> Findings | None:

@@ -3,7 +3,10 @@
 Counted are the names that are listed, and the octets that are written.
 """
 
+import inspect
 import os
+import sys
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ import pytest
 from maildrop.durable import Content
 from maildrop.mailbox.flags import DELETED, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.view import View
+from maildrop.pop3.snapshot import Snapshot
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from tests.crash.stopping import QuickDisk
 from tests.storage.maildir.conftest import Clock, OpenStore
@@ -125,3 +130,40 @@ def test_to_flag_and_to_expunge_one_lists_nothing_at_once(
     assert len(mailbox.table) == count - 1
     assert listed.names == 0
     mailbox.close()
+
+
+def test_a_message_takes_less_than_64_octets_of_memory(
+    root: Path, open_store: OpenStore, clock: Clock
+) -> None:
+    """Columns, whatever their number; shared by the sessions of a process."""
+    count = 2000
+    mailbox_of(count, root, open_store, clock).close()
+    mailbox = open_store(QuickDisk()).open("INBOX")
+    mailbox.look()
+    views = [View(mailbox.table) for _ in range(3)]
+    snapshot = Snapshot(mailbox.table)
+    seen: set[int] = set()
+    held = sum(octets_of(each, seen) for each in (mailbox, *views, snapshot))
+    assert 50 < held / count < 64
+    mailbox.close()
+
+
+def octets_of(it: object, seen: set[int], depth: int = 6) -> int:
+    """Octets of all large columns that can be reached from an object."""
+    if id(it) in seen or depth == 0:
+        return 0
+    seen.add(id(it))
+    if isinstance(it, array | bytearray | bytes | dict | list | set):
+        size = sys.getsizeof(it)
+        return size if size > 1500 else 0
+    names = [name for kind in type(it).__mro__ for name in vars(kind)]
+    names += getattr(it, "__dict__", ())
+    if not type(it).__module__.startswith("maildrop."):
+        return 0
+    found = [inspect.getattr_static(it, name, None) for name in names]
+    held = [
+        getattr(it, name)
+        for name, value in zip(names, found, strict=True)
+        if not callable(value) and not isinstance(value, property)
+    ]
+    return sum(octets_of(each, seen, depth - 1) for each in held)
