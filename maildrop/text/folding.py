@@ -5,7 +5,8 @@ In this file:
 
 RFC 5051 (i;unicode-casemap) maps to title case and decomposes; ``fold`` does Unicode's
 full case folding and compatibility decomposition instead, which makes the same texts
-equal and some more ("ß" and "ss").  Accents are kept: "a" does not find "ä".
+equal and some more ("ß" and "ss").  Accents are kept, behind their letters: "ä" finds no
+"a", while "a" is a part of "ä", as in RFC 5051.
 
 Whole mailboxes are folded by the first search in them, so common texts take shorter
 ways: ASCII, Latin-1, and lines of ASCII among others.

@@ -27,6 +27,8 @@ def test_case_and_composition_do_not_matter(one: str, other: str) -> None:
 
 def test_accents_matter() -> None:
     assert fold("resume") != fold("résumé")
+    assert fold("ä") not in fold("Bar")
+    assert fold("a") in fold("Bär")
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=40))
