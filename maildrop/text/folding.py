@@ -5,8 +5,9 @@ In this file:
 
 RFC 5051 (i;unicode-casemap) maps to title case and decomposes; ``fold`` does Unicode's
 full case folding and compatibility decomposition instead, which makes the same texts
-equal and some more ("ß" and "ss").  Accents are kept, behind their letters: "ä" finds no
-"a", while "a" is a part of "ä", as in RFC 5051.
+equal and some more ("ß" and "ss"; bold letters of mathematics and plain ones).  Accents
+are kept, behind their letters: "ä" finds no "a", while "a" is a part of "ä", as in
+RFC 5051.
 
 Whole mailboxes are folded by the first search in them, so common texts take shorter
 ways: ASCII, Latin-1, and lines of ASCII among others.
@@ -39,7 +40,10 @@ def fold(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKD", text.casefold())
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    # Unicode section 3.13, D146: some letters turn out to be capitals only now.
+    again = folded.casefold()
+    return folded if again == folded else unicodedata.normalize("NFKD", again)
 
 
 def _lower(octet: int) -> int:
