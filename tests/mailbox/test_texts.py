@@ -417,6 +417,24 @@ def test_waste_is_removed_in_idle_time(tmp_path: Path) -> None:
     assert found(inbox, c.BodyContains("secret")) == [10]
 
 
+def test_a_mailbox_closed_while_waste_is_removed_keeps_what_it_had(
+    tmp_path: Path, threads: Threads
+) -> None:
+    inbox = inbox_at(tmp_path, threads)
+    add(inbox, *[message("secret " + "y" * 900_000)] * 12)
+    assert len(found(inbox, c.BodyContains("secret"))) == 12
+    now(inbox.expunge(range(1, 12), None))
+    threads.slow = True
+    kept: list[None] = []
+    Deferred.fromCoroutine(inbox.texts.keep_up()).addCallback(kept.append)
+    Deferred.fromCoroutine(inbox.close())
+    threads.finish_all()
+    assert kept == [None]
+    (file,) = files(tmp_path)
+    assert file.name == TEXT
+    assert file.read_bytes().count(b"secret") == 12
+
+
 def test_no_more_is_kept_than_the_limit_says(tmp_path: Path) -> None:
     inbox = inbox_at(tmp_path)
     inbox.texts.limit(10_000)
