@@ -42,7 +42,7 @@ PIECE: Final = 1 << 22
 MESSAGE_MAX: Final = 1 << 29
 #: The first message of files written by UW-IMAP and Pine, which holds only their data.
 #: A sender who writes the one field alone does not make his mail vanish.
-_PSEUDO: Final = re.compile(rb"\nX-IMAP: ")
+_PSEUDO: Final = re.compile(rb"\nX-IMAP:")
 _PSEUDO_SUBJECT: Final = re.compile(rb"\nSubject: DON'T DELETE THIS MESSAGE")
 _MONTHS: Final = {
     name: number
