@@ -282,6 +282,8 @@ class Together(RuleBasedStateMachine):
         ]
         if delete and uidls:
             client.dele(choice % len(uidls) + 1)
+        for content in self.flags:  # what was retrieved has been seen
+            self.flags[content] |= {"\\Seen"}
         self.work(client.quit, removes=1 if delete and uidls else 0)
         assert octets == [whole(each.octets) for each in shown.messages]
         by_uid = [each.uid for each in shown.messages]

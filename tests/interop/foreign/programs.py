@@ -104,7 +104,10 @@ class Programs:
 
     def mutt(self, program: str, subject: str, keys: str) -> None:
         """Do something to the message with a subject, then write and leave."""
-        keys = f'<tag-pattern>~s \\"^{subject}$\\"<enter><tag-prefix>{keys}<quit>'
+        keys = (
+            f'<tag-pattern>~s \\"^{subject}$\\"<enter>'
+            f"<tag-prefix-cond>{keys}<end-cond><quit>"
+        )
         kind = "Maildir" if self._kind == "maildir" else "mbox"
         text = _MUTT.format(home=self.home, kind=kind, keys=keys)
         rc = self.file("muttrc", text)
