@@ -53,6 +53,22 @@ def test_what_is_missing_is_asked_for(
     assert said in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"), [("secret\n", 75), ("secret\nother\n", 75), ("\n", 65)]
+)
+def test_a_password_comes_from_a_file(
+    maildrop: Command, lines: str, status: int
+) -> None:
+    file = maildrop.directory / "password"
+    file.write_text(lines)
+    outcome = maildrop(
+        "adopt", "--prove", *SERVERS, "--login=maria", f"--password-file={file}"
+    )
+    assert outcome.status == status
+    assert ("no password for maria" in outcome.err) is (status == 65)
+    assert "secret" not in outcome.err
+
+
 def test_a_server_that_cannot_be_reached_is_no_proof(maildrop: Command) -> None:
     logins = maildrop.directory / "logins"
     logins.write_text("maria\tsecret\n")

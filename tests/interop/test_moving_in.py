@@ -15,6 +15,7 @@ from tests.interop.server import BIN, MAILDIR, MBOX, PASSWORD, Server, User
 
 MANY = User("many")
 OTHER = User("other")
+OWNER = User("owner", uid=23456)
 
 #: Dovecot's unique ids of POP3 with a form that maildrop would never make by itself.
 _POP3 = "protocol pop3 {\n  pop3_uidl_format = %08Xv%08Xu.old\n}"
@@ -67,7 +68,7 @@ def dovecot() -> Iterator[Dovecot]:
 
 @pytest.fixture(scope="module")
 def moved() -> Iterator[Server]:
-    with Server((MAILDIR, MBOX, MANY, OTHER)) as running:
+    with Server((MAILDIR, MBOX, MANY, OTHER, OWNER)) as running:
         (running.directory / "password").write_text(f"{PASSWORD}\n")
         yield running
         assert running.trouble() == []
@@ -166,6 +167,54 @@ def test_what_differs_is_listed(moved: Server, dovecot: Dovecot) -> None:
     assert pop3 == ["STAT", "UIDL", "UIDL"]
 
 
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_proof_and_an_import_may_go_over_tls(
+    moved: Server, dovecot: Dovecot, tls: str
+) -> None:
+    move_in(moved, MAILDIR, dovecot)
+    suffix = "s" if tls == "implicit" else ""
+    imap = f"127.0.0.1:{moved.ports['imap' + suffix]}"
+    pop3 = f"127.0.0.1:{moved.ports['pop3' + suffix]}"
+    password = moved.directory / "password"
+    ended = moved.maildrop(
+        "adopt",
+        "--prove",
+        *(f"--{side}={imap}" for side in ("old", "new")),
+        *(f"--{side}-pop3={pop3}" for side in ("old", "new")),
+        *(f"--{side}-tls={tls}" for side in ("old", "new")),
+        f"--login={MAILDIR.name}",
+        f"--password-file={password}",
+    )
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    found = run(
+        moved,
+        "import",
+        MANY.name,
+        f"imap{suffix}://{MAILDIR.name}@{imap}/Work/2024",
+        f"--mailbox=Over {tls}",
+        f"--tls={tls}",
+        f"--password-file={password}",
+    )
+    assert [(it["mailbox"], it["added"]) for it in found] == [(f"Over {tls}", 20)]
+
+
+def test_files_of_root_are_read_and_mail_belongs_to_the_user(
+    moved: Server, tmp_path: Path
+) -> None:
+    source = tmp_path / "letters.mbox"
+    source.write_bytes(b"From a@b.c Thu Jan  1 12:34:56 2026\nSubject: x\n\nbody\n\n")
+    for path in (source, tmp_path):
+        path.chmod(0o700)
+    (found,) = run(moved, "import", OWNER.name, source)
+    assert found["added"] == 1
+    kept = [path for path in moved.maildir(OWNER).rglob("*") if path.is_file()]
+    assert {path.stat().st_uid for path in kept} == {OWNER.uid}
+    for form in ("mbox", "maildir"):
+        out = tmp_path / form
+        run(moved, "export", OWNER.name, out, f"--format={form}")
+        assert {path.stat().st_uid for path in (out, *out.rglob("*"))} == {0}
+
+
 def test_a_proof_stops_at_a_wrong_password(moved: Server, dovecot: Dovecot) -> None:
     logins = moved.directory / "wrong"
     logins.write_text(f"{dovecot.user}\twrong\n")
@@ -230,8 +279,12 @@ def _killed(server: Server, *arguments: str) -> int:
             return kills
 
 
-def test_mail_goes_round_through_files(moved: Server, tmp_path: Path) -> None:
+def test_mail_goes_round_through_files(
+    moved: Server, dovecot: Dovecot, tmp_path: Path
+) -> None:
     """Dovecot's mail as mbox and Maildir, into other mailboxes, and out again."""
+    for user in (MAILDIR, MBOX):
+        move_in(moved, user, dovecot)
     forms = ("mbox", "maildir")
     for form in forms:
         out = tmp_path / form
