@@ -47,6 +47,7 @@ COMMANDS: Final = (
     "kick",
     "quota",
     "reload",
+    "release",
     "status",
     "stop",
     "undelete",
