@@ -74,6 +74,15 @@ def test_sessions_do_not_outlive_messages_put_in_another_order(
         other.refresh()
 
 
+def test_uids_are_expunged_in_whatever_order_they_are_named(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    add(ledger, b"a", b"b", b"c")
+    expunge(ledger, 3, 1)
+    assert list(ledger.table.uids) == list(open_ledger().table.uids) == [2]
+
+
 def test_keywords_of_two_processes_get_different_bits(open_ledger: OpenLedger) -> None:
     one, other = open_ledger(), open_ledger()
     add(one, b"a", b"b")
