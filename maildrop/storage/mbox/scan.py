@@ -34,6 +34,7 @@ from maildrop.storage.mbox.format import (
     content,
     messages,
     metadata,
+    split_header,
     visible,
 )
 
@@ -133,7 +134,8 @@ def is_pseudo(raw: bytes) -> bool:
     """Whether a first message is the folder data of UW-IMAP or Pine."""
     if _PSEUDO.search(raw) is None:
         return False
-    header = raw[: max(raw.find(b"\n\n"), raw.find(b"\n\r\n"))]
+    stored = content(raw)
+    header = b"\n" + stored[: split_header(stored)]
     return all(part.search(header) for part in (_PSEUDO, _PSEUDO_SUBJECT))
 
 
