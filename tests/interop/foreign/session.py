@@ -149,9 +149,10 @@ def look(server: Server, user: User) -> Shown:
         assert validity, selected
         wire.send(b"f FETCH 1:* (UID FLAGS BODY.PEEK[])\r\n")
         answer = b"".join(wire.until(b"f "))
-        if b"f OK" not in answer:
-            assert b"EXISTS" not in answer.partition(b"f BAD")[0], answer
-            return Shown(int(validity[1]), ())
+        if b"\nf OK" not in b"\n" + answer:
+            # Nothing is there, or some of it was found to be gone just now.
+            empty = b"* 0 EXISTS" in selected
+            assert empty or b"f NO [EXPUNGEISSUED]" in answer, answer
         messages, at = [], 0
         while found := _WHOLE.search(answer, at):
             _, uid, flags, length = found.groups()
