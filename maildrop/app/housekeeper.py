@@ -65,7 +65,8 @@ class Housekeeper:
         has_mail: Whether there is anything of an account.
         open_store: Opens its store.
         owner: The rights with which its files are touched.
-        reactor: Time; results arrive on its thread.
+        reactor: Time.
+        pool: The thread that walks.
         disk: Opens the file that is locked.
     """
 
@@ -79,6 +80,7 @@ class Housekeeper:
         open_store: Callable[[Account], Store],
         owner: Callable[[Account], AbstractContextManager[object]],
         reactor: Any,  # noqa: ANN401
+        pool: Pool,
         disk: Disk,
     ) -> None:
         self._rules = rules(configuration)
@@ -91,7 +93,7 @@ class Housekeeper:
         self._owner = owner
         self._reactor = reactor
         self._disk = disk
-        self._pool = Pool(reactor, "housekeeping", 1)
+        self._pool = pool
         self._ended = threading.Event()
         self._resumed = 0.0
 

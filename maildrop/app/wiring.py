@@ -223,7 +223,14 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     )
     warner.deliver_to(post)
     housekeeper = Housekeeper(
-        configuration, users, stores.has_mail, stores, rights.as_owner, reactor, disk
+        configuration,
+        users,
+        stores.has_mail,
+        stores,
+        rights.as_owner,
+        reactor,
+        Pool(reactor, "housekeeping", 1),
+        disk,
     )
     sessions = Sessions()
     counters = Counters()
