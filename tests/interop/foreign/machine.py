@@ -26,7 +26,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from maildrop.mailbox.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from tests.interop.clients import deliver, pop3
@@ -175,6 +175,11 @@ class Together(RuleBasedStateMachine):
         run = {"procmail": self.programs.procmail, "dovecot": self.programs.dovecot}
         self.work(lambda: run[program](text), adds=1)
 
+    def readable(self) -> bool:
+        """Whether mutt understands the files."""
+        return True
+
+    @precondition(lambda self: self.readable())
     @rule(
         program=st.sampled_from(["mutt", "neomutt"]),
         choice=CHOICE,
@@ -191,6 +196,7 @@ class Together(RuleBasedStateMachine):
         """Mutt has given a message a flag."""
         self.flags[content] |= {flag}
 
+    @precondition(lambda self: self.readable())
     @rule(program=st.sampled_from(["mutt", "neomutt"]), choice=CHOICE)
     def delete_with_mutt(self, program: str, choice: int) -> None:
         picked = self.pick(choice)

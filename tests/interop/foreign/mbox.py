@@ -19,11 +19,6 @@ from tests.storage.mbox.plain import Stored, parse
 SNAIL: Final = {"seen": "\\Seen", "flag": "\\Flagged", "answered": "\\Answered"}
 
 
-def lf_only(machine: "MboxTogether") -> bool:
-    """Whether the file is one that all programs can read."""
-    return b"\r" not in machine.octets()
-
-
 class MboxTogether(Together):
     """See the module."""
 
@@ -40,6 +35,10 @@ class MboxTogether(Together):
     def octets(self) -> bytes:
         """The file."""
         return self.spool.read_bytes() if self.spool.exists() else b""
+
+    def readable(self) -> bool:
+        """CRLF line ends are beyond mutt, s-nail and formail."""
+        return b"\r" not in self.octets()
 
     def stored(self) -> list[Stored]:
         """Its messages."""
@@ -59,7 +58,7 @@ class MboxTogether(Together):
         if not self.octets() or self.octets().endswith((b"\n\n", b"\n\r\n")):
             self.work(lambda: self.programs.append(text), adds=1)
 
-    @precondition(lf_only)
+    @precondition(lambda self: self.readable())
     @rule(choice=CHOICE, verb=st.sampled_from([*sorted(SNAIL), "delete"]))
     def read_with_snail(self, choice: int, verb: str) -> None:
         picked = self.pick(choice)
@@ -72,7 +71,7 @@ class MboxTogether(Together):
         if not gone:
             self.flags[picked[1]] |= {SNAIL[verb]}
 
-    @precondition(lambda self: lf_only(self) and self.octets())
+    @precondition(lambda self: self.readable() and self.octets())
     @rule()
     def formail(self) -> None:
         there = self.contents()
@@ -113,14 +112,14 @@ class MboxTogether(Together):
         assert added.total() <= 1
         self.unsure()
 
-    @precondition(lf_only)
+    @precondition(lambda self: self.readable())
     @rule()
     def unix2dos(self) -> None:
         if self.octets():
             self.work(self.programs.unix2dos)
             self.unsure()
 
-    @precondition(lambda self: not lf_only(self))
+    @precondition(lambda self: not self.readable())
     @rule()
     def dos2unix(self) -> None:
         self.work(lambda: self.programs.sed("\\r$", ""))
