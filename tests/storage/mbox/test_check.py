@@ -4,16 +4,19 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from maildrop.errors import MaildropError
-from maildrop.storage.findings import Finding
+from maildrop.storage.findings import Code, Finding
 from maildrop.storage.index.host import Host
 from maildrop.storage.mbox.check import MboxInspect
 from maildrop.storage.mbox.check_account import Account
+from maildrop.storage.mbox.locks import MboxLock
 from tests.crash.stopping import QuickDisk
+from tests.storage.contract import add, message, opened
 from tests.storage.mbox.conftest import OpenStore
 from tests.storage.mbox.planting import ACCOUNT, CACHE, FILES, Grounds
 from tests.storage.planting import CONTROL, LEDGER, SECTIONS, Plant, kept
@@ -28,17 +31,24 @@ def grounds(spool: Path, open_store: OpenStore) -> Grounds:
     return Grounds(spool, lambda: open_store(QuickDisk()), host)
 
 
-def check(grounds: Grounds, *, repair: bool = False) -> list[Finding]:
+def check(
+    grounds: Grounds,
+    *,
+    repair: bool = False,
+    told: Callable[[int], None] = lambda _: None,
+    owner: int | None = None,
+) -> list[Finding]:
     account = Account(
         str(grounds.inbox),
         str(grounds.folders),
         str(grounds.all_control),
-        grounds.host,
+        dataclasses.replace(grounds.host, lock_seconds=0.05),
         grounds.open_store,
+        owner=owner,
     )
     found = []
     for part in MboxInspect(account).parts():
-        findings = part.check(lambda _: None)
+        findings = part.check(told)
         found += findings
         if repair and any(finding.derived for finding in findings):
             with contextlib.suppress(MaildropError):
@@ -72,6 +82,41 @@ def test_what_another_program_rewrote_is_no_damage(grounds: Grounds) -> None:
     octets = grounds.inbox.read_bytes()
     grounds.inbox.write_bytes(octets[octets.index(b"\n\nFrom ") + 2 :])
     assert check(grounds) == []
+
+
+def test_a_file_that_is_rewritten_meanwhile_is_gone_through_again(
+    grounds: Grounds,
+) -> None:
+    mailbox = opened(grounds.open_store())
+    add(mailbox, *(message(str(n)) for n in range(90)))
+    mailbox.settle()
+    mailbox.close()
+    counts: list[int] = []
+
+    def told(count: int) -> None:
+        counts.append(count)
+        if len(counts) == 1:
+            again = opened(grounds.open_store())
+            again.expunge([1, 3, 50], None)
+            again.close()
+
+    assert check(grounds, told=told) == []
+    assert counts == [64, 64, 28, 5]
+
+
+def test_a_mailbox_that_others_write_for_long_is_not_checked(
+    grounds: Grounds,
+) -> None:
+    lock = MboxLock(str(grounds.inbox), grounds.host)
+    with grounds.inbox.open("r+b") as file, lock.held(file.fileno()):
+        (finding,) = check(grounds)
+    assert (finding.code, finding.mailbox) == (Code.NOT_CHECKED, "INBOX")
+
+
+def test_what_belongs_to_another_user_is_told(grounds: Grounds) -> None:
+    found = check(grounds, owner=os.geteuid() + 1)
+    paths = {each.path for each in found if each.code is Code.OWNER_WRONG}
+    assert {str(grounds.inbox), str(grounds.control / "maildrop.ledger")} <= paths
 
 
 @plants
