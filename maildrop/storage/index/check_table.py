@@ -2,7 +2,6 @@
 
 In this file:
     examine_table    everything that contradicts itself
-    wrong_names      keywords with names that cannot be told to a client
     TableRepair      puts it right
 
 Two ways of repair.  What a record of the log can say (flags, UIDNEXT, POP3 unique ids,
@@ -19,9 +18,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from maildrop.mailbox.flags import KEYWORD_LENGTH_MAX, is_keyword
 from maildrop.storage.findings import Code, Finding, codes_in, shown, uids_of
 from maildrop.storage.index.columns import U32, U64
+from maildrop.storage.index.keyword_names import mended, wrong_names
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.salvage import keep_rows
 from maildrop.storage.index.table import IndexTable
@@ -135,16 +134,6 @@ def _keywords(table: IndexTable) -> Iterator[_Row]:
         yield Code.KEYWORD_INVALID, None, f"keyword {number} is {name!r}", str(number)
 
 
-def wrong_names(names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Keywords that IMAP does not allow, or that were there before, by number."""
-    before: set[str] = set()
-    for number, name in enumerate(names):
-        valid = is_keyword(name) and len(name) <= KEYWORD_LENGTH_MAX
-        if not valid or name.lower() in before:
-            yield number, name
-        before.add(name.lower())
-
-
 def _expunged(table: IndexTable) -> Iterator[_Row]:
     """The memory of expunged UIDs: one finding, with the first contradiction."""
     alive = set(table.uids)
@@ -252,8 +241,7 @@ class TableRepair:
         table, codes = self._ledger.table, codes_in(findings)
         if Code.UID_VALIDITY_ZERO in codes:
             table.uid_validity = self._new_uid_validity(0)
-        for number, _ in list(wrong_names(table.keyword_names)):
-            table.keyword_names[number] = f"maildrop-{number}"
+        table.keyword_names[:] = mended(table.keyword_names)
         if Code.RECENT_WRONG in codes:
             table.first_recent = table.uid_next
         if Code.EXPUNGED_WRONG in codes:

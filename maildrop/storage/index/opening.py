@@ -44,6 +44,7 @@ from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.columns import U64
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.host import Host
+from maildrop.storage.index.keyword_names import mended
 from maildrop.storage.index.locks import lock, unlock
 from maildrop.storage.index.log import HEADER_SIZE, TAIL_MAX, LogHeader, Tail, record
 from maildrop.storage.index.salvage import FROM_FILES, Derive, salvage
@@ -202,6 +203,7 @@ def open_ledger(files: Files, *, keep_lock: bool = False) -> Opened:
         if opened.table.lost:
             _complete(files, opened)
         _after_boot(files, opened)
+        opened.table.keyword_names[:] = mended(opened.table.keyword_names)
     except BaseException:
         opened.close()
         raise
