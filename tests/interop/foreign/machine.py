@@ -203,7 +203,11 @@ class Together(RuleBasedStateMachine):
         if picked is not None:
             name = picked[0]
             keys = "<delete-message>"
-            self.work(lambda: self.programs.mutt(program, name, keys), removes=1)
+            self.deleting(lambda: self.programs.mutt(program, name, keys))
+
+    def deleting(self, do: Callable[[], object]) -> None:
+        """Have mutt delete a message."""
+        self.work(do, removes=1)
 
     # -- our clients
 
