@@ -157,6 +157,20 @@ class QuotaContract:
         store.limit(None)
         assert len(put(opened(store), BIG, Counted.LIMITED)) == 1
 
+    def test_two_processes_that_add_to_one_mailbox_do_not_go_beyond_it(
+        self, open_store: OpenStore
+    ) -> None:
+        boxes = [
+            opened(limited(open_store, Quota(octets=4500))),
+            opened(limited(open_store, Quota(octets=4500))),
+        ]
+        for at in range(4):
+            put(boxes[at % 2], BIG, Counted.LIMITED)
+        for mailbox in boxes:
+            with pytest.raises(OverQuota):
+                put(mailbox, BIG, Counted.LIMITED)
+        assert open_store().usage() == Usage(4000, 4)
+
     def test_a_warning_is_told_once_each_time_it_is_reached(
         self, open_store: OpenStore
     ) -> None:

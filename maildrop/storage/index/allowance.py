@@ -38,7 +38,7 @@ from maildrop.mailbox.quota import Counted, Quota, Reached, Usage, level
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.locks import is_taken_now
-from maildrop.storage.index.totals import Mark, mark_of, peek
+from maildrop.storage.index.totals import Mark, mark_of, mark_of_open, peek
 
 _NAME: Final = "maildrop.quota"
 _OCTETS_MAX: Final = 1 << 22
@@ -120,8 +120,9 @@ class Allowance:
         if ledger is None:
             return None
         try:
-            if not ledger.unchanged():
-                return None
+            mark = mark_of_open(ledger.written)
+            if not ledger.unchanged() or mark != mark_of(directory):
+                return None  # also if another mailbox has the name now
         except OSError:  # it was closed just now
             return None
         return Usage(ledger.table.octets(), len(ledger.table))

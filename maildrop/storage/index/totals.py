@@ -3,6 +3,7 @@
 In this file:
     Mark      which state of a ledger something was told of
     mark_of   the state a ledger is in now
+    mark_of_open
     peek      what is in a mailbox in its present state
 
 Whoever asks may hold the lock of another mailbox, and must not wait for this one: two
@@ -47,6 +48,11 @@ def _mark(facts: os.stat_result) -> Mark:
     return Mark(facts.st_ino, facts.st_size, facts.st_ctime_ns)
 
 
+def mark_of_open(log: int) -> Mark:
+    """The state of a ledger whose log is open."""
+    return _mark(os.fstat(log))
+
+
 def mark_of(directory: str) -> Mark:
     """The state that the ledger of a directory is in; NONE when there is none."""
     try:
@@ -67,7 +73,7 @@ def peek(directory: str) -> tuple[Mark, Usage] | None:
         except OSError:
             return NONE, Usage()
         try:
-            mark = _mark(os.fstat(fd))
+            mark = mark_of_open(fd)
             usage = _usage(directory, fd, mark.size)
         except (Damaged, OSError):
             continue

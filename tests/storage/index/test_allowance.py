@@ -116,6 +116,20 @@ def test_an_open_mailbox_is_asked_itself(account: Account) -> None:
     ledger.close()
 
 
+def test_another_mailbox_of_the_same_name_is_another(account: Account) -> None:
+    ledger = account.ledger("a")
+    allowance = account.allowance()
+    allowance.opened(str(account.root / "a"), ledger)
+    add(ledger, b"x", b"y")
+    (account.root / "a").rename(account.root / "c")
+    (account.root / "a").mkdir()
+    another = account.ledger("a")
+    add(another, b"z")
+    assert allowance.used() == Usage(203 + 101, 3)
+    another.close()
+    ledger.close()
+
+
 def test_a_mailbox_that_is_locked_is_looked_at_all_the_same(account: Account) -> None:
     """Two that held one lock each and waited for the other would wait for ever."""
     ledger = account.ledger("a")
