@@ -68,8 +68,8 @@ class _Server:
     "--password-file",
     type=click.File("r", encoding="utf-8"),
     metavar="FILE",
-    help="The password at the server in its first line; - is standard input. Without "
-    "the option it is asked for.",
+    help="The password at the server in its first line, of further servers in the "
+    "next; - is standard input. Without the option it is asked for.",
 )
 @click.option(
     "--tls",
@@ -235,5 +235,5 @@ def _password(name: str, server: Endpoint, file: Iterable[str] | None) -> str:
         return asked
     line = next(itertools.islice(file, 1), "")
     if not line.rstrip("\r\n"):
-        raise Failed(EX_DATAERR, "no password in the first line of --password-file")
+        raise Failed(EX_DATAERR, f"no password for {server} in --password-file")
     return line.rstrip("\r\n")

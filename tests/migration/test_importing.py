@@ -1,5 +1,6 @@
 """Mail that moves in, each message once."""
 
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from maildrop.migration.journal import Journal
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.maildir.store import MaildirStore
+from maildrop.storage.mbox.store import MboxStore
 from maildrop.storage.memory.store import MemoryStore
 from tests.crash.stopping import QuickDisk, every_stop
 from tests.migration.sources import Box, Mail, message, numbered, plain
@@ -152,6 +154,17 @@ def test_an_empty_mailbox_takes_over_the_numbers(
     assert min(table.mod_seqs) >= 900
 
 
+def test_a_mailbox_that_was_emptied_takes_over_the_numbers_too(
+    tmp_path: Path, store: MemoryStore
+) -> None:
+    for number in range(9):
+        _deliver(store, number)
+    store.open("INBOX").expunge(range(1, 10), None)
+    (imported,) = run(tmp_path, store, Mail(Box("INBOX", numbered(3, 4), NUMBERS)))
+    assert imported.keeps_uids
+    assert list(store.open("INBOX").table.uids) == [3, 4]
+
+
 def test_what_came_to_the_source_since_gets_its_own_uids(
     tmp_path: Path, store: MemoryStore
 ) -> None:
@@ -254,24 +267,45 @@ def test_an_account_that_moves_as_a_whole_gets_no_other_mailboxes(
     assert [entry.name for entry in store.entries()] == ["INBOX"]
 
 
+def maildir(directory: Path, disk: Disk) -> Store:
+    return MaildirStore(str(directory / "Maildir"), Host.here(disk), Remembered())
+
+
+def mbox(directory: Path, disk: Disk) -> Store:
+    control = directory / "control"
+    control.mkdir(exist_ok=True)
+    return MboxStore(
+        str(directory / "inbox"),
+        str(directory / "mail"),
+        str(control),
+        Host.here(disk),
+        Remembered(),
+        ("fcntl",),  # a dotlock that a stopped process leaves is ours: we go on
+    )
+
+
+@pytest.mark.parametrize("make", [maildir, mbox], ids=["maildir", "mbox"])
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("torn", [True, False])
 def test_stopped_anywhere_and_begun_anew_each_message_is_there_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool, torn: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[Path, Disk], Store],
+    keep: bool,
+    torn: bool,
 ) -> None:
-    """At each call that changes the disk: of the journal, and of the Maildir.
+    """At each call that changes the disk: of the journal, and of the store.
 
-    A torn record may have given UIDs away, so they may be lost to the import then.
+    A torn record, or an mbox that was torn, may have given UIDs away: they may be lost
+    to the import then.
     """
     monkeypatch.setattr(importing, "BATCH", 2)
     uids = (3, 4, 9, 10, 30)
-
     outcomes: list[Imported] = []
 
     def begin(directory: Path, disk: Disk) -> None:
-        store = MaildirStore(str(directory / "Maildir"), _host(disk), Remembered())
         source = Mail(Box("INBOX", numbered(*uids), NUMBERS))
-        with closing(store):
+        with closing(make(directory, disk)) as store:
             outcomes[:] = run(directory, store, source, disk=disk, keep_uids=keep)
 
     template = tmp_path / "template"
@@ -283,18 +317,11 @@ def test_stopped_anywhere_and_begun_anew_each_message_is_there_once(
         (imported,) = outcomes
         assert imported.error is None
         assert keep or not imported.keeps_uids
-        assert imported.keeps_uids or torn or not keep
-        store = MaildirStore(
-            str(directory / "Maildir"), _host(QuickDisk()), Remembered()
-        )
-        with closing(store):
+        assert imported.keeps_uids or torn or not keep or make is mbox
+        with closing(make(directory, QuickDisk())) as store:
             assert subjects(store) == list(uids)
             with closing(store.open("INBOX")) as mailbox:
                 table = mailbox.table
                 assert (list(table.uids) == list(uids)) is imported.keeps_uids
                 assert (table.uid_validity == 77) is imported.keeps_uids
     assert stops > 40
-
-
-def _host(disk: Disk) -> Host:
-    return Host.here(disk)

@@ -52,6 +52,8 @@ class MemoryMailbox:
         fresh = copy.copy(self)
         fresh.table = copy.copy(self.table)
         fresh.table.uid_validity = uid_validity
+        if not len(fresh.table):
+            fresh.table.uid_next = fresh.table.first_recent = 1
         fresh.table.journal = Journal()
         self._gone = True
         return fresh
