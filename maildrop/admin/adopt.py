@@ -1,7 +1,8 @@
 """``maildrop adopt``: take over the mail that another server has served.
 
 In this file:
-    adopt    the command
+    adopt          the command
+    exit_status    what an error of an account comes to
 
 With ``--prove`` nothing is taken over: two servers are compared (``prove``).
 
@@ -137,10 +138,11 @@ def _all(
                 failed = failed or error
                 click.echo(f"maildrop: {account.name}: {error}", err=True)
     _tell(done, as_json=as_json)
-    return EX_OK if failed is None else _status(failed)
+    return EX_OK if failed is None else exit_status(failed)
 
 
-def _status(error: MaildropError) -> int:
+def exit_status(error: MaildropError) -> int:
+    """The exit status for an error of an account."""
     if isinstance(error, AccessDenied):
         return EX_NOPERM
     return EX_TEMPFAIL if isinstance(error, TemporaryError) else EX_DATAERR

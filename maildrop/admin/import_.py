@@ -56,8 +56,7 @@ class _Server:
 @click.option(
     "--mailbox",
     metavar="NAME",
-    help="Import into this mailbox: what is INBOX at the source gets this name, all "
-    "else goes below it.",
+    help="Import into this mailbox; if the source has several, each goes below it.",
 )
 @click.option(
     "--new-uids", is_flag=True, help="Keep no UIDs, even where that is possible."
@@ -69,8 +68,8 @@ class _Server:
     "--password-file",
     type=click.File("r", encoding="utf-8"),
     metavar="FILE",
-    help="The password at the server in its first line; - is standard input. Without "
-    "the option it is asked for.",
+    help="The password at the server in its first line, of further servers in the "
+    "next; - is standard input. Without the option it is asked for.",
 )
 @click.option(
     "--tls",
@@ -184,16 +183,9 @@ class _Importing:
                 keep_uids=keep_uids,
             )
             yield from importer.run(
-                lambda found: below(mailbox, found),
+                mailbox or "",
                 complete=source.whole and not mailbox,
             )
-
-
-def below(mailbox: str | None, found: str) -> str:
-    """The name here of a mailbox of the source."""
-    if not mailbox:
-        return found
-    return mailbox if found == "INBOX" else f"{mailbox}/{found}"
 
 
 def _source(place: str, user: str, server: _Server, *, renamed: bool) -> Source:
@@ -243,5 +235,5 @@ def _password(name: str, server: Endpoint, file: Iterable[str] | None) -> str:
         return asked
     line = next(itertools.islice(file, 1), "")
     if not line.rstrip("\r\n"):
-        raise Failed(EX_DATAERR, "no password in the first line of --password-file")
+        raise Failed(EX_DATAERR, f"no password for {server} in --password-file")
     return line.rstrip("\r\n")

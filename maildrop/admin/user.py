@@ -86,6 +86,7 @@ def _new_password(configuration: Configuration, scheme: str | None, stdin: bool)
 @click.option("--home", default="", help="Home directory; else as users.home.")
 @click.option("--mail", default="", help="Mail location; else as mail.location.")
 @click.option("--quota", default="", help="Octets of mail, such as 1G.")
+@click.option("--quota-messages", default="", help="Number of messages.")
 @click.option("--allow", default="", help="Only these services: imap,pop3.")
 @click.option("--gecos", default="", help="The user's full name.")
 @click.option("--create-home", is_flag=True, help="Make the home directory.")
@@ -100,6 +101,7 @@ def add(
     home: str,
     mail: str,
     quota: str,
+    quota_messages: str,
     allow: str,
     gecos: str,
     create_home: bool,
@@ -107,10 +109,15 @@ def add(
     """Add user NAME; asks for the password."""
     configuration = setting.reading().configuration
     editor = _editor(configuration)
-    pairs = {"mail": mail, "quota": quota, "allow": allow}
+    pairs = {
+        "mail": mail,
+        "quota": quota,
+        "quota_messages": quota_messages,
+        "allow": allow,
+    }
     extra = " ".join(f"{key}={value}" for key, value in pairs.items() if value)
     if any(len(value.split()) > 1 for value in pairs.values()):
-        raise Failed(EX_DATAERR, "--mail, --quota and --allow can hold no blanks")
+        raise Failed(EX_DATAERR, "a mail location, quota or service can hold no blanks")
     with _telling(), contextlib.suppress(UserNotFound):
         editor.entry(name)
         raise UserExists(f"user {name} is there already")
@@ -241,7 +248,8 @@ def show(setting: Setting, name: str, as_json: bool) -> None:
     values = dict(zip(_COLUMNS, _row(found), strict=True))
     values |= {
         "gecos": entry.gecos,
-        "quota": found.quota,
+        "quota": found.quota.octets if found.quota else None,
+        "quota messages": found.quota.messages if found.quota else None,
         "scheme": scheme if found.password.startswith("{") or locked else "CRYPT",
         "groups": list(found.account.groups),
     }

@@ -3,7 +3,11 @@
 In this file:
     Found         a finding of a user, and whether it is repaired
     Checking      looks at one user after the other
-    kinds         the kinds of findings, for the manual
+    Progress      how far it is
+    codes         the table of codes in ``docs/check.md``
+
+``python -m maildrop.app.checking`` writes that table anew; a test tells when it is out
+of date.
 
 A user's mail is looked at with the user's rights.  After a repair what was repaired is
 looked at once more: ``repaired`` means that it is not found again.
@@ -11,9 +15,10 @@ looked at once more: ``repaired`` means that it is not found again.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from maildrop.app.direct import Direct
+from maildrop.durable import Disk
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account
 from maildrop.storage.findings import Code, Finding, Part, shown
@@ -136,9 +141,35 @@ class Checking:
             return [Finding(Code.NOT_CHECKED, part.mailbox, str(error))]
 
 
-def kinds() -> Iterator[tuple[str, str, str, str]]:
-    """Code, meaning, sort and remedy of each kind of finding."""
+#: What stands in the manual before and after the table of codes.
+BEFORE: Final = "<!-- codes -->\n"
+AFTER: Final = "<!-- end of codes -->\n"
+
+
+def codes() -> str:
+    """The table of codes of the manual."""
+    rows = ["| code | what it means | | what is done |", "|---|---|---|---|"]
     for code in Code:
         kind = code.value
         sort = "note" if kind.note else "repaired" if kind.derived else "by hand"
-        yield code.code, kind.says, sort, kind.remedy
+        rows.append(f"| `{code.code}` | {kind.says} | {sort} | {kind.remedy} |")
+    return "\n".join(rows) + "\n"
+
+
+def manual(page: str) -> str:
+    """The page of the manual with its table as it should be."""
+    before, _, rest = page.partition(BEFORE)
+    _, _, after = rest.partition(AFTER)
+    return f"{before}{BEFORE}\n{codes()}\n{AFTER}{after}"
+
+
+def main() -> None:
+    """Write the table of ``docs/check.md``, below the current directory, anew."""
+    path = "docs/check.md"
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    Disk().replace_file(path, manual(page).encode(), 0o644)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from maildrop.app.schema import Configuration
 from maildrop.auth.users import Defaults, Users
 from maildrop.mailbox.gate import InThread
+from maildrop.mailbox.quota import Quota
 
 
 def open_users(
@@ -30,9 +31,19 @@ def open_users(
     """
     return Users(
         [configuration.users.passwd],
-        Defaults(configuration.mail.location, home=configuration.users.home),
+        Defaults(
+            configuration.mail.location,
+            home=configuration.users.home,
+            quota=_quota(configuration),
+        ),
         clock,
         domains=configuration.mail.domains,
         in_thread=in_thread,
         reach=reach,
     )
+
+
+def _quota(configuration: Configuration) -> Quota:
+    quota = configuration.quota
+    warnings = sorted({warning.at for warning in quota.warning})
+    return Quota(quota.storage, quota.messages, quota.grace, tuple(warnings))

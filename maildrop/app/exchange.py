@@ -12,7 +12,7 @@ import os
 from maildrop.app.direct import Direct
 from maildrop.app.privileges import make_directory
 from maildrop.app.schema import Configuration
-from maildrop.durable import Disk
+from maildrop.durable import Disk, translated
 from maildrop.mailbox.outside import Source, Target
 from maildrop.migration.exporting import Notes
 from maildrop.migration.journal import Journal
@@ -42,8 +42,7 @@ def journal(
     Raises:
         MailboxInUse: Somebody imports this source now.
     """
-    directory = os.path.join(configuration.state, "imports")
-    make_directory(directory, direct.rights)
+    directory = _directory(configuration, direct, "imports")
     return Journal(directory, source, user, Disk(), direct.rights.as_root, again=again)
 
 
@@ -74,6 +73,14 @@ def notes(
         user: Whose mail it is.
         force: Begin anew.
     """
-    directory = os.path.join(configuration.state, "exports")
-    make_directory(directory, direct.rights)
+    directory = _directory(configuration, direct, "exports")
     return Notes(directory, target, user, Disk(), direct.rights.as_root, forget=force)
+
+
+def _directory(configuration: Configuration, direct: Direct, name: str) -> str:
+    """A directory below the state directory, there after a power cut too."""
+    path = os.path.join(configuration.state, name)
+    make_directory(path, direct.rights)
+    with direct.rights.as_root(), translated(f"sync {configuration.state}"):
+        Disk().synchronize_directory(configuration.state)
+    return path

@@ -276,6 +276,18 @@ def _separator(value: object, directory: str) -> str:
     return text
 
 
+def _namespace(value: object, directory: str) -> str:
+    text = _text(value, directory)
+    prefix, separator = text[:-1], text[-1:]
+    plain = prefix.isascii() and prefix.replace("-", "a").replace("_", "a").isalnum()
+    if separator not in {"/", "."} or (prefix and not plain) or len(text) > 64:
+        raise Unfit(
+            f'"{text}" is not letters and digits, or nothing, and "/" or "."',
+            'such as "." or "INBOX."',
+        )
+    return text
+
+
 TEXT: Final = Kind("text", _text)
 YES_NO: Final = Kind("true or false", _yes_no)
 OCTETS: Final = Kind('octets, or text such as "50M"', _octets)
@@ -292,6 +304,7 @@ LOCATION: Final = Kind("a location", location)
 ACCOUNT: Final = Kind("an account of the system", _account)
 MAILBOX: Final = Kind("the name of a mailbox, empty for none", _mailbox)
 SEPARATOR: Final = Kind("one character, empty for none", _separator)
+NAMESPACE: Final = Kind('a prefix, or nothing, and "/" or "."', _namespace)
 
 
 def count(least: int = 0, most: int = 1_000_000_000) -> Kind:

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from maildrop.app import kinds
 from maildrop.app.schema_key import Key, key as _key
+from maildrop.app.schema_special_use import SpecialUse
 from maildrop.app.schema_store import Expire, Housekeeping, Quota, QuotaWarning
 
 
@@ -48,38 +49,6 @@ class Users:
             example='"/var/vmail/%d/%n"',
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SpecialUse:
-    """Mailboxes made at a user's first login (RFC 6154); an empty name makes none."""
-
-    drafts: str = field(
-        default="Drafts", metadata=_key(kinds.MAILBOX, "Messages being written.")
-    )
-    sent: str = field(
-        default="Sent", metadata=_key(kinds.MAILBOX, "Copies of messages sent.")
-    )
-    trash: str = field(
-        default="Trash", metadata=_key(kinds.MAILBOX, "Messages thrown away.")
-    )
-    junk: str = field(
-        default="Junk", metadata=_key(kinds.MAILBOX, "Messages taken for spam.")
-    )
-    archive: str = field(
-        default="Archive", metadata=_key(kinds.MAILBOX, "Messages put aside.")
-    )
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Name and RFC 6154 attribute of each that is wanted."""
-        named = {
-            "\\Drafts": self.drafts,
-            "\\Sent": self.sent,
-            "\\Trash": self.trash,
-            "\\Junk": self.junk,
-            "\\Archive": self.archive,
-        }
-        return [(name, attribute) for attribute, name in named.items() if name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +116,25 @@ class Mail:
             "How much of that is kept for one user, the oldest given up first; it does "
             "not count for the quota. 0 is no limit.",
             example='"1G"',
+        ),
+    )
+    search_text: int = field(
+        default=1 << 32,
+        metadata=_key(
+            kinds.OCTETS,
+            "Text kept of a mailbox (`maildrop.text`) so that searching it is quick; "
+            "made by the first search, mostly half the size of the mail. What is "
+            "beyond is read for each search. 0 keeps none.",
+            example='"4G"',
+        ),
+    )
+    namespace: str = field(
+        default="/",
+        metadata=_key(
+            kinds.NAMESPACE,
+            "How clients see names of mailboxes: the separator between levels, and "
+            'before it what every name but INBOX begins with. "." is what Dovecot has '
+            'with a Maildir, "INBOX." what Courier has.',
         ),
     )
     special_use: SpecialUse = field(default_factory=SpecialUse)

@@ -72,7 +72,15 @@ class Stores:
         """
         store = self._open(account)
         store.keep(self._keeping)
+        store.limit(account.quota)
         return store
+
+    def has_mail(self, account: Account) -> bool:
+        """Whether there is anything of an account; called with its rights."""
+        kind, _, paths = account.location.partition(":")
+        if kind == "maildir":
+            return os.path.isdir(paths)
+        return os.path.isdir(os.path.join(self._control, account.name))
 
     def _open(self, account: Account) -> Store:
         host = self._here()

@@ -20,11 +20,13 @@ from zope.interface import implementer
 from maildrop.app.config import Reading
 from maildrop.app.crowding import Uncrowded
 from maildrop.app.directory import open_users
+from maildrop.app.housekeeper import Housekeeper
 from maildrop.app.privileges import Rights, make_directory
 from maildrop.app.schema import Configuration
 from maildrop.app.stores import Stores
 from maildrop.app.syncing import DiskWaits, KernelQueue
 from maildrop.app.threads import Pool
+from maildrop.app.warner import Warner
 from maildrop.app.watching import DiskWatcher, Inotify
 from maildrop.auth.authenticator import Authenticator
 from maildrop.auth.throttle import Throttle
@@ -42,6 +44,7 @@ from maildrop.imap.site import Site as ImapSite
 from maildrop.imap.wire.limits import Limits as ImapWireLimits
 from maildrop.mailbox.bridge import Post
 from maildrop.mailbox.keeping import Keeping
+from maildrop.mailbox.names import Namespace
 from maildrop.metrics import Counters
 from maildrop.net import connection
 from maildrop.net.listeners import Listener
@@ -58,6 +61,8 @@ from maildrop.tls import Certificates
 CONTROL: Final = "control"
 #: Threads for passwords: they take a core each.
 HASHING_THREADS: Final = 2
+#: Threads for the administrator's commands that warn users.
+WARNING_THREADS: Final = 2
 #: Threads for slow calls on stores: they mostly wait for the disk.
 STORE_THREADS: Final = 8
 #: Syncs that the kernel does at once.
@@ -104,6 +109,8 @@ class Wiring:
         waits: Waits for the disk.
         hashing: Threads for passwords.
         storing: Threads for slow calls on stores.
+        warning: Threads for commands that warn.
+        housekeeper: Removes what is old.
         factory: Gives the factory of protocols for a listener.
     """
 
@@ -118,20 +125,26 @@ class Wiring:
     waits: DiskWaits
     hashing: Pool
     storing: Pool
+    warning: Pool
+    housekeeper: Housekeeper
     factory: Callable[[Listener], IProtocolFactory]
 
     def start(self) -> None:
         """Start threads and watches; the process forks no more."""
         self.hashing.start()
         self.storing.start()
+        self.warning.start()
         self.watcher.start()
+        self.housekeeper.start()
 
     def stop(self) -> None:
         """End threads and watches; waits for the threads at work."""
+        self.housekeeper.stop()
         self.watcher.close()
         self.waits.close()
         self.hashing.stop()
         self.storing.stop()
+        self.warning.stop()
 
 
 def control_listener(configuration: Configuration) -> Listener:
@@ -197,7 +210,28 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
     keeping = Keeping(mail.keep_expunged, mail.keep_expunged_octets)
     stores = Stores(state, homes, rights, mail.locks, keeping=keeping)
     waits = DiskWaits(reactor, storing, lambda: KernelQueue(SYNCS))
-    post = Post(stores, storing, rights.as_owner, watcher, waiting=waits)
+    warning = Pool(reactor, "warning", WARNING_THREADS)
+    warner = Warner(configuration.quota.warning, rights, reactor, warning)
+    post = Post(
+        stores,
+        storing,
+        rights.as_owner,
+        watcher,
+        waiting=waits,
+        reached=warner,
+        text_octets=mail.search_text,
+    )
+    warner.deliver_to(post)
+    housekeeper = Housekeeper(
+        configuration,
+        users,
+        stores.has_mail,
+        stores,
+        rights.as_owner,
+        reactor,
+        Pool(reactor, "housekeeping", 1),
+        disk,
+    )
     sessions = Sessions()
     counters = Counters()
     parts = _Parts(
@@ -235,6 +269,8 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         waits,
         hashing,
         storing,
+        warning,
+        housekeeper,
         parts.factory,
     )
 
@@ -314,6 +350,7 @@ class _Parts:
                 wire=replace(ImapWireLimits(), line=limits.line),
             ),
             formatters=self.formatters,
+            namespace=Namespace.of(self.configuration.mail.namespace),
         )
         return IMAPFactory(site, self.reactor, connection.Limits(idle=limits.idle_imap))
 
@@ -356,5 +393,6 @@ class _Parts:
                 recipients=limits.recipients,
                 errors=limits.errors,
             ),
+            defer_full=self.configuration.quota.full == "defer",
         )
         return SMTPFactory(site, self.reactor, connection.Limits(idle=limits.idle_smtp))

@@ -13,10 +13,10 @@ at the end are empty:
     name ":" password ":" uid ":" gid ":" gecos ":" home ":" shell ":" extra
     extra = *( key [ "=" value ] )          ; separated by blanks
 
-The keys: ``mail`` (or ``userdb_mail``), ``quota`` (or ``userdb_quota_rule``), ``allow``
-(services, by commas), ``allow_nets`` (networks, by commas; ``local`` for connections
-without an address), ``disabled`` (or ``nologin``).  A key that means nothing here is
-passed over; ``nopassword`` is one of them on purpose.
+The keys: ``mail`` (or ``userdb_mail``), ``quota`` and ``quota_messages`` (or
+``userdb_quota_rule``), ``allow`` (services, by commas), ``allow_nets`` (networks, by
+commas; ``local`` for connections without an address), ``disabled`` (or ``nologin``).  A
+key that means nothing here is passed over; ``nopassword`` is one of them on purpose.
 
 Errors: BadLine says what is wrong with a line.
 
@@ -41,6 +41,8 @@ NAME_OCTETS: Final = 255
 _FIELDS: Final = 8
 _FORBIDDEN: Final = re.compile(r'[\s/\\:"#<>]')
 _SIZE: Final = re.compile(r"([0-9]{1,15})(B|[KMGT](?:i?B)?)?", re.IGNORECASE)
+#: Digits of a number of messages.
+_DIGITS: Final = 9
 _POWERS: Final = {"B": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _NO: Final = frozenset({"no", "n", "false", "0", "off"})
 
@@ -84,7 +86,8 @@ class Extra:
 
     Attributes:
         mail: Template of the location; empty for the default.
-        quota: Octets, None for the default.
+        quota: Octets, 0 for no limit, None for the default.
+        quota_messages: Messages, the same.
         allow: Services that may be used, None for all.
         networks: Where logins may come from, None for anywhere.
         local: Connections without an address are in ``networks``.
@@ -94,6 +97,7 @@ class Extra:
 
     mail: str = ""
     quota: int | None = None
+    quota_messages: int | None = None
     allow: frozenset[str] | None = None
     networks: tuple[Network, ...] | None = None
     local: bool = False
@@ -149,15 +153,26 @@ def _quota(extra: Extra, value: str) -> Extra:
     return replace(extra, quota=octets(value))
 
 
+def _quota_messages(extra: Extra, value: str) -> Extra:
+    if not value.isdecimal() or len(value) > _DIGITS:
+        raise BadLine(f"{value!r} is not a number of messages")
+    return replace(extra, quota_messages=int(value))
+
+
 def _quota_rule(extra: Extra, value: str) -> Extra:
-    """Dovecot's rule; only ``*:storage=`` and ``*:bytes=`` are meant for all mail."""
-    target, _, limit = value.partition(":")
-    kind, _, size = limit.partition("=")
-    if target != "*" or kind not in {"storage", "bytes"}:
+    """Dovecot's rule; only those of ``*`` are meant for all mail."""
+    target, *limits = value.split(":")
+    if target != "*":
         return extra
-    if kind == "storage" and size.isdecimal():
-        size += "K"
-    return replace(extra, quota=octets(size))
+    for limit in limits:
+        kind, _, size = limit.partition("=")
+        if kind == "storage" and size.isdecimal():
+            size += "K"
+        if kind in {"storage", "bytes"}:
+            extra = replace(extra, quota=octets(size))
+        elif kind == "messages":
+            extra = _quota_messages(extra, size)
+    return extra
 
 
 def _allow(extra: Extra, value: str) -> Extra:
@@ -187,6 +202,7 @@ _KEYS: Final[dict[str, Callable[[Extra, str], Extra]]] = {
     "mail": _mail,
     "userdb_mail": _mail,
     "quota": _quota,
+    "quota_messages": _quota_messages,
     "userdb_quota_rule": _quota_rule,
     "allow": _allow,
     "allow_nets": _allow_nets,

@@ -18,19 +18,20 @@ Limits: users kept parsed.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from maildrop.auth import location, passwords
-from maildrop.auth.entry import BadLine, Entry, Network, parse, parse_extra
+from maildrop.auth.entry import BadLine, Entry, Extra, Network, parse, parse_extra
 from maildrop.auth.passwd_file import PasswdFile, fold
 from maildrop.auth.system import Numbers, System
 from maildrop.errors import ConfigurationError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import InThread
+from maildrop.mailbox.quota import Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class User:
     Attributes:
         account: Name, home, location and rights.
         password: The password field, scheme included.
-        quota: Octets, None for the default.
+        quota: How much mail; None for no limit.
         allow: Services that may be used (``imap``, ``pop3``, ``submission``), None
             for all.
         networks: Where logins may come from, None for anywhere.
@@ -50,7 +51,7 @@ class User:
 
     account: Account
     password: str = field(default="", repr=False)
-    quota: int | None = None
+    quota: Quota | None = None
     allow: frozenset[str] | None = None
     networks: tuple[Network, ...] | None = None
     local: bool = False
@@ -71,12 +72,14 @@ class Defaults:
         home: Template of the home directory; empty for none.
         uid: Owner of mail files, None for the server's own.
         gid: Their group.
+        quota: How much mail a user may have.
     """
 
     location: str
     home: str = ""
     uid: int | None = None
     gid: int | None = None
+    quota: Quota = field(default_factory=Quota)
 
 
 #: Largest uid and gid; the number above means "no change" to chown(2).
@@ -251,11 +254,12 @@ class Users:
             uid=uid,
             gid=gid,
             groups=() if uid is None else self._groups_of(uid, gid),
+            quota=_quota(defaults.quota, extra),
         )
         return User(
             account,
             entry.password,
-            quota=extra.quota,
+            quota=account.quota,
             allow=extra.allow,
             networks=extra.networks,
             local=extra.local,
@@ -292,3 +296,12 @@ class Users:
             if key not in self._told and len(self._told) < 100:
                 self._told.add(key)
                 self._log.info("users: extra field {key} has no meaning here", key=key)
+
+
+def _quota(default: Quota, extra: Extra) -> Quota | None:
+    """The limits of a user; None for none."""
+    octets = default.octets if extra.quota is None else extra.quota
+    messages = default.messages
+    if extra.quota_messages is not None:
+        messages = extra.quota_messages
+    return replace(default, octets=octets, messages=messages) or None

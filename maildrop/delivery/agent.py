@@ -52,6 +52,7 @@ from maildrop.errors import (
 from maildrop.mailbox.bridge import Mail, Post
 from maildrop.mailbox.interfaces import NewMessage
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.mailbox.quota import Counted
 from maildrop.metrics import Counters
 from maildrop.smtp.wire.path import Path
 
@@ -118,6 +119,21 @@ class Agent:
         self._counters = counters or Counters()
         self._hops = hops
         self._header = header
+
+    async def admit(self, recipient: Recipient, octets: int) -> None:
+        """See whether a message could be stored for a recipient.
+
+        Args:
+            recipient: Whose mailboxes.
+            octets: Of the message, as far as known.
+
+        Raises:
+            OverQuota: One of them has no room.
+        """
+        for target in recipient.targets:
+            if target.account.quota is not None:
+                mail = await self._post.mail(target.account)
+                await mail.room(octets, Counted.DELIVERED)
 
     async def deliver(
         self,
@@ -253,7 +269,9 @@ class _Delivery:
         opened.append(mailbox)
         key = target.account.name, mailbox.name
         if key not in self._done and key not in copies:
-            message = NewMessage(self._content, self._head(recipient))
+            message = NewMessage(
+                self._content, self._head(recipient), counted=Counted.DELIVERED
+            )
             copies[key] = _Copy(mailbox, message)
         return key
 

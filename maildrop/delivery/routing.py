@@ -162,7 +162,7 @@ class Router:
             AliasUnusable: It is an alias that asks for what is not done here.
             StorageFailure: Users or aliases cannot be read.
         """
-        domain = canonical_domain(path.domain) or self._default
+        domain = canonical_domain(path.domain) if path.domain else self._default
         if domain not in self._domains:
             raise RelayDenied(f"{domain} is not a domain of ours")
         found = _Found()

@@ -1,6 +1,8 @@
 """An account: whose mail it is, where it lies and with which rights it is touched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from maildrop.mailbox.quota import Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Account:
         uid: Owner of the mail files, None for the server's own.
         gid: Their group, None for the server's own.
         groups: Supplementary groups.
+        quota: How much mail it may have, None for no limit; another one makes it no
+            other account.
     """
 
     name: str
@@ -24,3 +28,4 @@ class Account:
     uid: int | None = None
     gid: int | None = None
     groups: tuple[int, ...] = ()
+    quota: Quota | None = field(default=None, compare=False)

@@ -22,6 +22,8 @@ from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import Gate, InThread, Share, Waiting, Watcher
 from maildrop.mailbox.interfaces import MailboxEntry, MailboxStatus, Store
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.mailbox.quota import Counted, Reached, Usage
+from maildrop.mailbox.texts import OCTETS_MAX
 
 
 class Post:
@@ -36,6 +38,8 @@ class Post:
             out.
         jobs: Calls of one account that are in threads at a time.
         waiting: Where calls wait for the disk; None for ``in_thread``.
+        reached: Told of warnings that are due, on any thread; it must not wait.
+        text_octets: Text kept of a mailbox for searches; 0 for none.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Post:
         keep: int = 256,
         jobs: int = 4,
         waiting: Waiting | None = None,
+        reached: Callable[[Account, Reached], None] | None = None,
+        text_octets: int = OCTETS_MAX,
     ) -> None:
         self.open_store = open_store
         self.in_thread = in_thread
@@ -55,6 +61,8 @@ class Post:
         self.keep = keep
         self.jobs = jobs
         self.waiting = waiting
+        self.reached = reached
+        self.text_octets = text_octets
         # A Mail lives as long as a session, or a mailbox kept open, refers to it.
         self._mails: WeakValueDictionary[Account, Mail] = WeakValueDictionary()
         self._unused: OrderedDict[Mailbox, Mail] = OrderedDict()
@@ -66,6 +74,8 @@ class Post:
             mail = Mail(self, account)
             self._mails[account] = mail
         await mail.opened()
+        if mail.account.quota != account.quota:
+            await mail.take_quota(account)
         return mail
 
     def used(self, mailbox: Mailbox) -> None:
@@ -120,6 +130,30 @@ class Mail:
     def _open_store(self) -> None:
         if self._store is None:
             self._store = self.post.open_store(self.account)
+            self._limit()
+
+    def _limit(self) -> None:
+        account, reached = self.account, self.post.reached
+        if reached is None:
+            self.store.limit(account.quota)
+        else:
+            self.store.limit(account.quota, lambda found: reached(account, found))
+
+    async def take_quota(self, account: Account) -> None:
+        """The account has another quota now."""
+        self.account = account
+        await self._gate.run(self._limit)
+
+    async def room(self, octets: int, counted: Counted) -> None:
+        """See whether a message of some octets could be added now.
+
+        Raises:
+            OverQuota: It could not.
+        """
+        quota = self.account.quota
+        if quota is not None:
+            used = await self._gate.run(self.store.usage)
+            quota.check(used, Usage(octets, 1), counted)
 
     @property
     def store(self) -> Store:
@@ -159,6 +193,7 @@ class Mail:
             mailbox = self._open.get(name)
             if mailbox is None:
                 mailbox = Mailbox(stored, self._new_gate(), self.post.watcher, self)
+                mailbox.texts.limit(self.post.text_octets)
                 self._open[name] = mailbox
             elif stored is not mailbox.stored:
                 await self._gate.run(stored.close)  # another was quicker

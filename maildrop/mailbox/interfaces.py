@@ -26,6 +26,7 @@ from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.keeping import KeepingStore
 from maildrop.mailbox.numbering import NumberingMailbox, NumberingStore
+from maildrop.mailbox.quota import Counted, LimitedStore
 from maildrop.mailbox.steps import Steps
 from maildrop.mailbox.stored_text import StoredText
 from maildrop.mailbox.table import MessageTable
@@ -41,6 +42,7 @@ class NewMessage:
         flags: System flags as bits.
         keywords: Keyword names.
         date: INTERNALDATE in seconds since 1970 UTC, None for now.
+        counted: How it is held against the quota.
     """
 
     content: Content
@@ -48,6 +50,7 @@ class NewMessage:
     flags: int = 0
     keywords: tuple[str, ...] = ()
     date: int | None = None
+    counted: Counted = Counted.LIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +320,7 @@ class StoredMailbox(NumberingMailbox, Protocol):
         """Let go; write what was put off."""
 
 
-class Store(KeepingStore, NumberingStore, Protocol):
+class Store(KeepingStore, LimitedStore, NumberingStore, Protocol):
     """All mailboxes of one account.  Names have levels joined by "/"; INBOX exists.
 
     ``keeping`` has the calls for what was expunged, ``numbering`` those for mail that

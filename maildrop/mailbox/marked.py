@@ -1,7 +1,8 @@
 """Which messages have a certain mark among their flags, known without looking at all.
 
 In this file:
-    Marked    their number, and between which rows they are
+    Follower    what is told of changes
+    Marked      their number, and between which rows they are
 
 The flags of a mailbox are one octet a message.  To count those with a mark takes a pass
 over all of them, 0.7 us for 1,000; that is done once, and from then on each change is
@@ -18,7 +19,33 @@ _FEW: Final = 256
 _PART: Final = 1 << 12
 
 
-class Marked:
+class Follower:
+    """What is told of every change of the flags and rows of a table."""
+
+    __slots__ = ()
+
+    def changed(self, row: int, before: int, after: int) -> None:
+        """The flags of a row are others."""
+
+    def changed_some(self, first: int, before: bytes, after: bytes) -> None:
+        """The same of neighbours."""
+
+    def grew(self, before: int, flags: bytes) -> None:
+        """Rows came behind the last.
+
+        Args:
+            before: How many there were.
+            flags: Those of the new ones.
+        """
+
+    def removing(self, rows: Sequence[int], flags: bytearray) -> None:
+        """Rows (ascending) are about to be removed."""
+
+    def forget(self) -> None:
+        """The flags of all rows are others."""
+
+
+class Marked(Follower):
     """The rows of a table that have a mark.
 
     Args:
@@ -84,7 +111,7 @@ class Marked:
     # -- following
 
     def changed(self, row: int, before: int, after: int) -> None:
-        """The flags of a row are others."""
+        """See ``Follower``."""
         if self._has[before] == self._has[after]:
             return
         if not self._has[after]:
@@ -97,7 +124,7 @@ class Marked:
         self._high = max(self._high, row + 1)
 
     def changed_some(self, first: int, before: bytes, after: bytes) -> None:
-        """The same of neighbours."""
+        """See ``Follower``."""
         if len(before) > _FEW:
             self.forget()
             return
@@ -105,12 +132,7 @@ class Marked:
             self.changed(row, was, now)
 
     def grew(self, before: int, flags: bytes) -> None:
-        """Rows came behind the last.
-
-        Args:
-            before: How many there were.
-            flags: Those of the new ones.
-        """
+        """See ``Follower``."""
         if self._length != before:
             return
         self._length += len(flags)
@@ -122,7 +144,7 @@ class Marked:
             self._high = self._length
 
     def removing(self, rows: Sequence[int], flags: bytearray) -> None:
-        """Rows (ascending) are about to be removed."""
+        """See ``Follower``."""
         if self._length != len(flags) or len(rows) > _FEW:
             self.forget()
             return

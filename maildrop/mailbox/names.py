@@ -73,6 +73,11 @@ class Namespace:
     prefix: str = ""
     separator: str = SEPARATOR
 
+    @classmethod
+    def of(cls, text: str) -> "Namespace":
+        """From prefix and separator in one: ``INBOX.``, or just ``.``."""
+        return cls(text if len(text) > 1 else "", text[-1:])
+
     def name(self, written: str) -> str:
         """The name of a mailbox from what a client wrote.
 

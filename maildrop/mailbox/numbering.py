@@ -41,6 +41,8 @@ class NumberingStore(Protocol):
     def renumber(self, name: str, uid_validity: int | None = None) -> int:
         """Give a mailbox another UIDVALIDITY; all else in it stays.
 
+        One without messages begins with UID 1 again.
+
         Sessions that have it open find that it vanished.
 
         Args:

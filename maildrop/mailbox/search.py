@@ -33,8 +33,10 @@ from maildrop.message.fragments import fields_key
 from maildrop.message.searchable import Searchable
 from maildrop.text.folding import fold
 
-#: Messages whose header fields are looked at between two pauses.
-_HEADERS: Final = 500
+#: Messages whose columns are looked at between two pauses: a few milliseconds' work.
+_ROWS: Final = 20_000
+#: Messages whose header fields are looked at between two pauses: some must be read.
+_HEADERS: Final = 200
 #: Header fields of fewer messages are at hand sooner than kept text.
 _MANY: Final = 200
 #: Messages read whole at a time, and their octets.
@@ -117,36 +119,59 @@ class _Search:
             return await self._read(criterion, among)
         await self._breathe()  # a thousand questions to many messages take seconds
         await self._mailbox.turn()
-        return _both(among, self._column(criterion))
+        named = self._of_messages(criterion)
+        if named is None:
+            named = await self._of_columns(criterion)
+        return _both(among, named)
 
     # -- what columns say
 
-    def _column(self, criterion: Criterion) -> Mask:
-        fits = self._of_messages(criterion)
-        if fits is None:
-            fits = self._aligned(self._of_rows(criterion))
-        return fits
+    async def _of_columns(self, criterion: Criterion) -> Mask:
+        """A mask over the messages of the view, a part of the columns at a time."""
+        parts = [b""]
+        for start in range(0, self._view.count, _ROWS):
+            if start:
+                await self._breathe()
+                await self._mailbox.turn()
+            end = min(start + _ROWS, self._view.count)
+            if self._view.current:
+                parts.append(self._of_rows(criterion, start, end))
+            else:
+                parts.append(self._of_moved(criterion, start, end))
+        return b"".join(parts)
 
-    def _of_rows(self, criterion: Criterion) -> bytes:
-        """A mask over the rows of the table."""
+    def _of_moved(self, criterion: Criterion, start: int, end: int) -> Mask:
+        """The same for some messages, whose rows are others than their numbers say."""
+        rows = list(map(self._mailbox.table.row, self.uids[start:end]))
+        there = [row for row in rows if row is not None]
+        if not there:
+            return bytes(end - start)
+        first = there[0]
+        column = self._of_rows(criterion, first, there[-1] + 1)
+        return bytes([0 if row is None else column[row - first] for row in rows])
+
+    def _of_rows(self, criterion: Criterion, start: int, end: int) -> Mask:
+        """A mask over some rows of the table."""
         table = self._mailbox.table
         fits: Iterable[object]
         match criterion:
             case criteria.HasFlag(bits=bits):
-                fits = table.flags.translate(bytes(map(bits.__and__, range(256))))
+                masked = bytes(map(bits.__and__, range(256)))
+                fits = table.flags[start:end].translate(masked)
             case criteria.HasKeyword(name=name):
-                fits = map(table.keyword_bits([name]).__and__, table.keywords)
+                bits = table.keyword_bits([name])
+                fits = map(bits.__and__, table.keywords[start:end])
             case criteria.Larger(octets=octets):
-                fits = map(octets.__lt__, table.sizes)
+                fits = map(octets.__lt__, table.sizes[start:end])
             case criteria.Smaller(octets=octets):
-                fits = map(octets.__gt__, table.sizes)
+                fits = map(octets.__gt__, table.sizes[start:end])
             case criteria.InternalBefore(date=date):
-                fits = map(_start(date).__gt__, table.dates)
+                fits = map(_start(date).__gt__, table.dates[start:end])
             case criteria.InternalSince(date=date):
-                fits = map(_start(date).__le__, table.dates)
+                fits = map(_start(date).__le__, table.dates[start:end])
             case criteria.InternalOn(date=date):
                 days = range(_start(date), _start(date) + _DAY)
-                fits = (days[0] <= moment <= days[-1] for moment in table.dates)
+                fits = map(days.__contains__, table.dates[start:end])
             case _:
                 raise TypeError(f"{criterion} is not about a column")
         return bytes(map(bool, fits))
@@ -176,13 +201,6 @@ class _Search:
                 mask[first : first + len(uids)] = b"\1" * len(uids)
         return bytes(mask)
 
-    def _aligned(self, column: bytes | bytearray) -> Mask:
-        """A mask over the table's rows as one over the view's messages."""
-        if self._view.current:
-            return bytes(column[: self._view.count])
-        rows = map(self._mailbox.table.row, self.uids)
-        return bytes([0 if row is None else column[row] for row in rows])
-
     # -- what has to be read
 
     async def _read(self, criterion: Criterion, among: Mask) -> Mask:
@@ -191,12 +209,14 @@ class _Search:
             found = await self._by_header(criterion, uids)
         else:
             found = await self._by_text(criterion, uids)
-        return self._marks(found)
+        return await self._marks(found)
 
-    def _marks(self, found: Iterable[int]) -> Mask:
+    async def _marks(self, found: Sequence[int]) -> Mask:
         mask = bytearray(self._view.count)
-        for uid in found:
-            mask[bisect_left(self.uids, uid)] = 1
+        for start in range(0, len(found), _ROWS):
+            for uid in found[start : start + _ROWS]:
+                mask[bisect_left(self.uids, uid)] = 1
+            await self._breathe()
         return bytes(mask)
 
     async def _by_header(self, criterion: Criterion, uids: "array[int]") -> list[int]:
@@ -239,11 +259,16 @@ class _Search:
 
     async def _there(self, uids: Sequence[int]) -> list[int]:
         """Those that have not vanished."""
-        await self._mailbox.turn()
-        if self._view.current:
-            return list(uids)
-        table = self._mailbox.table
-        return [uid for uid in uids if table.row(uid) is not None]
+        there: list[int] = []
+        for start in range(0, len(uids), _ROWS):
+            await self._mailbox.turn()
+            some, table = uids[start : start + _ROWS], self._mailbox.table
+            if self._view.current:
+                there += some
+            else:
+                there += [uid for uid in some if table.row(uid) is not None]
+            await self._breathe()
+        return there
 
     async def _by_body(self, criterion: Criterion, uids: "array[int]") -> list[int]:
         fits = _body_test(criterion)

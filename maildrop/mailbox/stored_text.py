@@ -54,6 +54,10 @@ class StoredText(Protocol):
     def last(self) -> int:
         """Up to which UID messages are covered, likewise."""
 
+    @property
+    def octets(self) -> int:
+        """How much room it takes, likewise."""
+
     def covered(self) -> int:
         """Up to which UID messages are covered, by now."""
 

@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 
 from maildrop.errors import KeywordLimit
 from maildrop.mailbox.flags import DELETED, KEYWORDS_MAX, SEEN
-from maildrop.mailbox.marked import Marked
+from maildrop.mailbox.marked import Follower, Marked
 
 _MASK_UNSEEN: Final = bytes(0 if bits & SEEN else 1 for bits in range(256))
 #: Up to so many rows it is cheaper to move up what is behind each.
@@ -105,7 +105,7 @@ class MessageTable:
         self.journal = Journal()
         self._unseen = Marked(_MASK_UNSEEN)
         self._deleted = Marked(_MASK_DELETED)
-        self.followed = [self._unseen, self._deleted]
+        self.followed: list[Follower] = [self._unseen, self._deleted]
         self._octets: int | None = None
 
     def __len__(self) -> int:
@@ -263,6 +263,13 @@ class MessageTable:
         self.flags[:] = flags
         for marked in self.followed:
             marked.forget()
+
+    def resize(self, rows: Sequence[int], sizes: Sequence[int]) -> None:
+        """Put sizes right; nobody is told."""
+        self.sizes = self.sizes[:]  # snapshots may hold the old ones
+        for row, size in zip(rows, sizes, strict=True):
+            self.grew(size - self.sizes[row])
+            self.sizes[row] = size
 
     def remove_rows(self, rows: Sequence[int], mod_seq: int, by: object | None) -> None:
         """Remove messages and tell the views.

@@ -3,6 +3,8 @@
 In this file:
     Texts    makes it, looks through it, keeps it in order
 
+Limits: ``limit``; what no text is made of is read each time.
+
 One call at a time on the text, whoever makes it; beside those on the mailbox.  Each is
 some milliseconds of work in a thread, and after each others have their turn: several
 searches that need the same text share the making of it, and one whose session is gone
@@ -31,6 +33,8 @@ from maildrop.mailbox.table import MessageTable
 
 T = TypeVar("T")
 
+#: Text of a mailbox, in octets, above which no more is made.
+OCTETS_MAX: Final = 1 << 32
 #: Messages read and folded at a time, and their octets.
 _MESSAGES: Final = 64
 _OCTETS: Final = 1 << 20
@@ -73,7 +77,14 @@ class Texts:
         self._mailbox = mailbox
         self._stored = stored
         self._gate = gate
+        self._octets = OCTETS_MAX
         self._closed = False
+
+    def limit(self, octets: int) -> None:
+        """Make no more text where there are so many octets of it; 0 for none at all."""
+        self._octets = octets
+        if not octets:
+            self._stored = None
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -136,7 +147,7 @@ class Texts:
         await self._mailbox.turn()
         after = stored.last
         uids = self._next(after)
-        if uids:
+        if uids and stored.octets < self._octets:
             messages = await self._mailbox.read_many(uids)
             await self._ask(lambda: stored.add(uids, messages, after))
 

@@ -2,6 +2,7 @@
 
 In this file:
     date_time    when a Date field says the message was written
+    date         the day of that, in the sender's zone
 
 Grammar: RFC 5322 section 3.3, with section 4.3 (two- and three-digit years, zone names,
 comments anywhere).  Taken besides: no weekday or a foreign one, no or dotted time, an
@@ -68,6 +69,18 @@ def date_time(value: bytes) -> dt.datetime | None:
     Returns:
         None if it cannot be told.
     """
+    found = _read(value)
+    return None if found is None else _with_time(*found)
+
+
+def date(value: bytes) -> dt.date | None:
+    """The day of ``date_time``, in half its time."""
+    found = _read(value)
+    return None if found is None else found[0]
+
+
+def _read(value: bytes) -> tuple[dt.date, bytes] | None:
+    """The day, and the text in which the time stands."""
     text = value[:_LENGTH_MAX]
     while b"(" in text and _COMMENT.search(text):
         text = _COMMENT.sub(b" ", text)
@@ -77,10 +90,9 @@ def date_time(value: bytes) -> dt.datetime | None:
         if found is not None:
             (year, month, day), rest = found
             try:
-                date = dt.date(year, month, day)
+                return dt.date(year, month, day), rest
             except ValueError:
                 return None
-            return _with_time(date, rest)
     return None
 
 

@@ -14,7 +14,7 @@ Limits: ``Limits.text_octets`` characters of body; what comes behind is not foun
 
 import datetime as dt
 
-from maildrop.message.dates import date_time
+from maildrop.message.dates import date
 from maildrop.message.header import Field, cleaned, header_end, scan, unfolded
 from maildrop.message.limits import DEFAULT, Limits, Octets
 from maildrop.message.parameters import encoding, parameter
@@ -101,8 +101,7 @@ class Searchable:
         values = self._values().get(b"date")
         if not values:
             return None
-        moment = date_time(unfolded(values[-1]))
-        return None if moment is None else moment.date()
+        return date(unfolded(values[-1]))
 
     def _values(self) -> dict[bytes, list[bytes]]:
         if self._fields is None:

@@ -8,6 +8,8 @@ messages read with BODY.PEEK.  Messages are asked for by sequence number, ``WIND
 a time, so that no answer and no memory grows with the mailbox; the numbers stay right
 because a server may not tell of EXPUNGE during FETCH (RFC 3501 section 7.4.1).
 
+Limits: imaplib refuses a line of more than a million octets; literals do not count.
+
 Security: what the server says is taken apart by ``responses``; names and flags are
 text to be shown and compared, nothing more.
 """

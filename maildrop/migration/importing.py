@@ -17,7 +17,6 @@ Limits: a batch has up to ``BATCH`` messages or ``OCTETS`` octets; a larger mess
 comes alone.  A mailbox holds 32 keywords; further ones are left out, and said so.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from maildrop.errors import MailboxExists, MaildropError
 from maildrop.mailbox.flags import KEYWORDS_MAX, is_keyword
 from maildrop.mailbox.interfaces import NewMessage, Store, StoredMailbox
 from maildrop.mailbox.outside import Outside, OutsideNumbers, Source, SourceMailbox
+from maildrop.mailbox.quota import Counted
 from maildrop.migration.journal import Box, Journal, digest
 
 #: Messages added together.
@@ -90,13 +90,12 @@ class Importer:
         self._progress = progress
         self._keep_uids = keep_uids
 
-    def run(
-        self, target_of: Callable[[str], str], *, complete: bool = False
-    ) -> Iterator[Imported]:
+    def run(self, mailbox: str = "", *, complete: bool = False) -> Iterator[Imported]:
         """Import all mailboxes, one after the other.
 
         Args:
-            target_of: Gives the name here for a mailbox of the source.
+            mailbox: What the only mailbox of the source is called here, or what all
+                of them are below of; empty to leave the names.
             complete: The account is to have what the source has, no Drafts beside it.
         """
         if complete:
@@ -104,15 +103,16 @@ class Importer:
         with self._reach():
             mailboxes = self._source.mailboxes()
             subscribed = self._source.subscriptions()
-        for mailbox in mailboxes:
-            imported = Imported(target_of(mailbox.name))
+        several = len(mailboxes) > 1
+        for one in mailboxes:
+            imported = Imported(named(one.name, mailbox, several=several))
             try:
-                self._import(mailbox, imported, subscribe=subscribed is None)
+                self._import(one, imported, subscribe=subscribed is None)
             except MaildropError as error:
                 imported.error = error
             yield imported
         for name in subscribed or ():
-            self._store.subscribe(target_of(name))
+            self._store.subscribe(named(name, mailbox, several=several))
 
     def _import(
         self, mailbox: SourceMailbox, imported: Imported, *, subscribe: bool
@@ -147,7 +147,7 @@ class Importer:
             )
         fits = not messages and (uid_next == 1 or validity != numbers.uid_validity)
         if box.keeps is None:
-            keeps = self._keep_uids and fits
+            keeps = self._keep_uids and fits and not box.given
             self._journal.keeps(name, numbers.uid_validity if keeps else 0)
         else:
             keeps = box.keeps == numbers.uid_validity
@@ -164,32 +164,56 @@ class Importer:
         def wanted(key: bytes) -> bool:
             return digest(key) not in box.keys
 
-        read = mailbox.read(wanted)
-        batch: list[Outside] = []
-        octets = 0
-        done = 0
-        while (message := self._next(read)) is not None:
-            self._progress(imported.mailbox, done, mailbox.messages)
-            done += 1
-            if not wanted(message.key):
-                imported.before += 1
-                continue
-            if batch and octets + message.content.size > OCTETS:
-                target.add(batch)
-                batch, octets = [], 0
-            batch.append(message)
-            octets += message.content.size
-            if len(batch) == BATCH:
-                target.add(batch)
-                batch, octets = [], 0
-        if batch:
+        for batch in self._batches(mailbox, wanted, imported):
             target.add(batch)
         imported.before = max(imported.before, len(box.keys) - imported.added)
+
+    def _batches(
+        self,
+        mailbox: SourceMailbox,
+        wanted: Callable[[bytes], bool],
+        imported: Imported,
+    ) -> Iterator[list[Outside]]:
+        """Messages that are added together.
+
+        Raises:
+            MaildropError: Of the source, after what was read before.
+        """
+        read = mailbox.read(wanted)
+        batch: list[Outside] = []
+        octets = done = 0
+        try:
+            while (message := self._next(read)) is not None:
+                self._progress(imported.mailbox, done, mailbox.messages)
+                done += 1
+                if not wanted(message.key):
+                    imported.before += 1
+                    continue
+                if batch and (
+                    len(batch) == BATCH or octets + message.content.size > OCTETS
+                ):
+                    yield batch
+                    batch, octets = [], 0
+                batch.append(message)
+                octets += message.content.size
+        except MaildropError:
+            if batch:
+                yield batch
+            raise
+        if batch:
+            yield batch
         self._progress(imported.mailbox, done, done)
 
     def _next(self, messages: Iterator[Outside]) -> Outside | None:
         with self._reach():
             return next(messages, None)
+
+
+def named(name: str, mailbox: str, *, several: bool) -> str:
+    """What a mailbox of a source is called here."""
+    if not mailbox:
+        return name
+    return f"{mailbox}/{name}" if several else mailbox
 
 
 class _Target:
@@ -226,18 +250,24 @@ class _Target:
         if pending is None:
             return
         table = self._mailbox.table
-        there: Counter[str] = Counter()
+        there: dict[str, list[int]] = {}
         same = table.uid_validity == pending.uid_validity
         least = pending.uid_next if same else 1
         uids = [uid for uid in table.uids if uid >= least]
         for at in range(0, len(uids), BATCH):
-            octets = self._mailbox.read_many(uids[at : at + BATCH])
-            there.update(digest(each) for each in octets if each is not None)
+            some = uids[at : at + BATCH]
+            octets = self._mailbox.read_many(some)
+            for uid, each in zip(some, octets, strict=True):
+                if each is not None:
+                    there.setdefault(digest(each), []).append(uid)
         found = []
-        for key, content in pending.messages:
-            if there[content]:
-                there[content] -= 1
+        fits = True
+        for key, content, uid in pending.messages:
+            if there.get(content):
                 found.append(key)
+                fits = there[content].pop(0) == uid and fits
+        if self._imported.keeps_uids and not fits:
+            self._give_up_numbers()
         self._journal.found(self._name, found)
 
     # -- adding
@@ -246,7 +276,8 @@ class _Target:
         """Add messages, and note it."""
         table = self._mailbox.table
         entries = [
-            (digest(it.key), digest(bytes(it.content.octets()))) for it in messages
+            (digest(it.key), digest(bytes(it.content.octets())), it.uid)
+            for it in messages
         ]
         self._journal.adding(self._name, entries, table.uid_validity, table.uid_next)
         for run in _runs(messages, keep=self._imported.keeps_uids):
@@ -266,6 +297,7 @@ class _Target:
         new = [
             NewMessage(
                 it.content,
+                counted=Counted.MOVED,
                 flags=it.flags,
                 keywords=self._keywords(it.keywords),
                 date=it.date,
@@ -292,7 +324,8 @@ class _Target:
         self._mailbox = self._open()
         self._imported.keeps_uids = False
         self._imported.remarks.append(
-            "mail was delivered before the import was done: UIDs could not be kept"
+            "UIDs were given to other mail before the import was done: the UIDs and"
+            " the UIDVALIDITY of the source could not be kept"
         )
 
     def _keywords(self, names: Sequence[str]) -> tuple[str, ...]:

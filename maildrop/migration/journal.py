@@ -3,6 +3,7 @@
 In this file:
     Journal    of one source and one user
     Box        what it knows of one mailbox
+    Entry      a message that is about to be added
     Pending    messages of which it is not known whether they were added
     digest     names a content
 
@@ -12,7 +13,8 @@ imported for a user.  Each line is a checksum, a space, and a JSON object:
     line     = crc32(8 hexadecimal digits) SP json LF
     {"source": identity, "user": name, "version": 1}     the first line
     {"box": name, "keeps": validity}     the numbers of the source are kept; 0: not
-    {"box": name, "add": [[key, content], ...], "validity": n, "next": n}
+    {"box": name, "given": true}         they were, once, before all was begun anew
+    {"box": name, "add": [[key, content, uid], ...], "validity": n, "next": n}
                                          about to be added; n is their least UID
     {"box": name, "added": true}         they were
     {"box": name, "found": [key, ...]}   these were, and the others not
@@ -41,7 +43,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from maildrop.durable import Disk, translated
 from maildrop.errors import MailboxInUse, StorageFailure
@@ -56,17 +58,21 @@ def digest(octets: bytes) -> str:
     return hashlib.blake2b(octets, digest_size=12).hexdigest()
 
 
+#: Digests of key and content of a message, and the UID it is to have (0 for any).
+Entry: TypeAlias = tuple[str, str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """Messages of which it is not known whether they were added.
 
     Attributes:
-        messages: Digests of key and content of each.
+        messages: They.
         uid_validity: Of the target then.
         uid_next: Of the target then: they have no lower UIDs.
     """
 
-    messages: tuple[tuple[str, str], ...]
+    messages: tuple[Entry, ...]
     uid_validity: int
     uid_next: int
 
@@ -77,12 +83,16 @@ class Box:
 
     Attributes:
         keys: Digests of the keys of what was imported.
-        keeps: UIDVALIDITY of the source, if UIDs are kept; 0 if not.
+        keeps: UIDVALIDITY of the source, if UIDs are kept; 0 if not; None if nothing
+            was decided yet.
+        given: Numbers of the source were kept once: other messages may have got some
+            of them since, and they must not be kept again.
         pending: What was about to be added when the last import ended.
     """
 
     keys: set[str] = field(default_factory=set)
     keeps: int | None = None
+    given: bool = False
     pending: Pending | None = None
 
 
@@ -121,7 +131,7 @@ class Journal:
             self._lock(source)
             with translated(f"read {self.path}"):
                 begun = self._load(source)
-                kept = [name for name, box in self._boxes.items() if box.keeps]
+                given = [name for name, box in self._boxes.items() if box.given]
                 if again:
                     disk.truncate(self._fd, 0)
                     self._boxes.clear()
@@ -130,8 +140,8 @@ class Journal:
                     self._write(head, sync=True)
                     with reach():
                         disk.synchronize_directory(directory)
-                for name in kept if again else ():
-                    self.keeps(name, 0)
+                for name in given if again else ():
+                    self._write({"box": name, "given": True}, sync=True)
         except BaseException:
             self.close()
             raise
@@ -175,11 +185,14 @@ class Journal:
         box = self.box(entry["box"])
         if "keeps" in entry:
             box.keeps = int(entry["keeps"])
+            box.given = box.given or box.keeps > 0
+        elif "given" in entry:
+            box.given = True
         elif "add" in entry:
-            messages = tuple((key, content) for key, content in entry["add"])
+            messages = tuple((key, content, uid) for key, content, uid in entry["add"])
             box.pending = Pending(messages, int(entry["validity"]), int(entry["next"]))
         elif "added" in entry and box.pending is not None:
-            box.keys.update(key for key, _ in box.pending.messages)
+            box.keys.update(key for key, _, _ in box.pending.messages)
             box.pending = None
         elif "found" in entry:
             box.keys.update(entry["found"])
@@ -208,7 +221,7 @@ class Journal:
     def adding(
         self,
         name: str,
-        messages: Sequence[tuple[str, str]],
+        messages: Sequence[Entry],
         uid_validity: int,
         uid_next: int,
     ) -> None:
@@ -216,7 +229,7 @@ class Journal:
 
         Args:
             name: The mailbox.
-            messages: Digests of key and content of each.
+            messages: They.
             uid_validity: Of the mailbox.
             uid_next: Of the mailbox, now.
         """

@@ -1,7 +1,8 @@
 """The mail of a user at a POP3 server, as poplib shows it.
 
 In this file:
-    read_maildrop   log in, look, log out
+    read_maildrop    log in, look, log out
+    look             look, in a session that is open
 
 Nothing is changed: no message is read or deleted (RFC 1939 sections 5 and 6).
 """
@@ -9,7 +10,7 @@ Nothing is changed: no message is read or deleted (RFC 1939 sections 5 and 6).
 import contextlib
 import poplib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from maildrop.migration.connecting import Endpoint, Login, ServerFailed, failing, pop3
 from maildrop.migration.facts import Maildrop
@@ -23,17 +24,26 @@ def read_maildrop(server: Endpoint, login: Login) -> Maildrop:
     """
     connection = pop3(server, login)
     try:
-        with failing(server):
-            messages, octets = connection.stat()
-            sizes = array("Q")
-            for _, rest in _numbered(connection.list()[1], server):
-                if not rest.isdigit():
-                    raise ServerFailed(f"{server}: LIST without sizes")
-                sizes.append(int(rest))
-            return Maildrop(messages, octets, sizes, _uidls(connection, server))
+        return look(connection, server)
     finally:
         with contextlib.suppress(OSError, EOFError, poplib.error_proto):
             connection.quit()
+
+
+def look(connection: poplib.POP3, server: Endpoint) -> Maildrop:
+    """What a session that is logged in sees.
+
+    Raises:
+        ServerFailed: The server does not answer so.
+    """
+    with failing(server):
+        messages, octets = connection.stat()
+        sizes = array("Q")
+        for rest in _listing(connection.list()[1], server):
+            if not rest.isdigit():
+                raise ServerFailed(f"{server}: LIST without sizes")
+            sizes.append(int(rest))
+        return Maildrop(messages, octets, sizes, _uidls(connection, server))
 
 
 def _uidls(connection: poplib.POP3, server: Endpoint) -> list[bytes] | None:
@@ -41,15 +51,13 @@ def _uidls(connection: poplib.POP3, server: Endpoint) -> list[bytes] | None:
         _, lines, _ = connection.uidl()
     except poplib.error_proto:
         return None
-    return [rest for _, rest in _numbered(lines, server)]
+    return list(_listing(lines, server))
 
 
-def _numbered(lines: Iterable[bytes], server: Endpoint) -> list[tuple[int, bytes]]:
-    """Number and rest of the lines of a listing."""
-    found = []
-    for line in lines:
+def _listing(lines: Iterable[bytes], server: Endpoint) -> Iterator[bytes]:
+    """What the lines of a listing say behind the number of the message."""
+    for at, line in enumerate(lines, 1):
         number, _, rest = line.partition(b" ")
-        if not number.isdigit():
-            raise ServerFailed(f"{server}: a listing without numbers")
-        found.append((int(number), rest.split(b" ")[0]))
-    return found
+        if number != b"%d" % at:
+            raise ServerFailed(f"{server}: a listing whose line {at} is another")
+        yield rest.partition(b" ")[0]

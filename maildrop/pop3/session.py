@@ -35,7 +35,7 @@ from maildrop.mailbox.reading_ahead import ReadingAhead
 from maildrop.net.peer import Peer
 from maildrop.net.sessions import Sessions
 from maildrop.pop3.login_delay import LoginDelay
-from maildrop.pop3.snapshot import NoSuchMessage, Snapshot, Totals
+from maildrop.pop3.snapshot import NoSuchMessage, Snapshot
 from maildrop.pop3.wire.replies import err
 from maildrop.sasl.dialogue import Dialogue
 from maildrop.sasl.exchange import Exchange, Outcome
@@ -114,7 +114,6 @@ class Services:
         sessions: The registry of live sessions.
         settings: What sessions are held to.
         delay: How often a user may log in.
-        totals: Sums of sizes.
     """
 
     judge: Judge
@@ -124,7 +123,6 @@ class Services:
     sessions: Sessions = field(default_factory=Sessions)
     settings: Settings = field(default_factory=Settings)
     delay: LoginDelay = field(default_factory=LoginDelay)
-    totals: Totals = field(default_factory=Totals)
 
 
 class Connection(Protocol):
@@ -339,7 +337,7 @@ class Session:
             self._unlock = await self._mailbox.lock_maildrop()
             # Another session may have removed messages just before it unlocked.
             await self._mailbox.follow()
-            self._snapshot = Snapshot(self._mailbox.table, services.totals)
+            self._snapshot = Snapshot(self._mailbox.table)
             self._reading = ReadingAhead(self._mailbox)
         except BaseException:
             await self.leave()

@@ -3,17 +3,15 @@
 In this file:
     Snapshot         messages by number, and which are marked as deleted
     NoSuchMessage    a number that names no message
-    Totals           sums of sizes, remembered
 
 RFC 1939 section 4: what arrives or is removed after the login does not show.  So the
-UIDs and sizes of that moment are kept; no object exists per message.
+UIDs and sizes of that moment are kept, without a copy: they only grow at their end, or
+are replaced in the table.  No object exists per message.
 """
 
 import itertools
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeVar
-from weakref import WeakKeyDictionary
 
 from maildrop.errors import PermanentError
 from maildrop.mailbox.table import MessageTable
@@ -29,39 +27,11 @@ class NoSuchMessage(PermanentError):
     """No message has that number, or it is marked as deleted."""
 
 
-class Totals:
-    """Sums of the sizes of mailboxes.
-
-    Adding up 100,000 numbers takes longer than a whole poll; seeing that they are the
-    same as at the last login, or the same with some new ones behind, does not.
-    """
-
-    def __init__(self) -> None:
-        self._known: WeakKeyDictionary[MessageTable, tuple[bytes, int]] = (
-            WeakKeyDictionary()
-        )
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def octets(self, table: MessageTable, sizes: "array[int]") -> int:
-        """The sum of ``sizes``, which are those of ``table``."""
-        now = sizes.tobytes()
-        before, total = self._known.get(table, (b"", 0))
-        if now.startswith(before):
-            total += sum(sizes[len(before) // sizes.itemsize :])
-        else:
-            total = sum(sizes)
-        self._known[table] = now, total
-        return total
-
-
 class Snapshot:
     """Messages by number from 1.
 
     Args:
         table: The mailbox's columns, at login.
-        totals: Sums of sizes.
 
     Attributes:
         count: How many messages there are, the deleted ones included.
@@ -69,22 +39,18 @@ class Snapshot:
         uids: Their UIDs; longer than ``count`` when messages have arrived.
     """
 
-    def __init__(self, table: MessageTable, totals: Totals) -> None:
+    def __init__(self, table: MessageTable) -> None:
         self.count = len(table)
         self.deleted = 0
-        self.uids = table.uids  # grows at its end, or is replaced in the table
-        self._sizes = table.sizes[:]
+        self.uids = table.uids
+        self._sizes = table.sizes
+        self._total = table.octets()
         self._marks: bytearray | None = None
         self._freed = 0
-        self._total: int | None = None
-        self._table = table
-        self._totals = totals
 
     @property
     def octets(self) -> int:
         """Octets of the messages that are not marked as deleted."""
-        if self._total is None:
-            self._total = self._totals.octets(self._table, self._sizes)
         return self._total - self._freed
 
     def uid(self, number: int) -> int:

@@ -168,14 +168,12 @@ def _answer(
         )
     elif session.lmtp:
         replies = [
-            stored
-            if outcome.error is None
-            else bytes(respond.refusal(outcome.error, session.site.service))
+            stored if outcome.error is None else bytes(session.refusal(outcome.error))
             for outcome in outcomes
         ]
     else:
         refusals = [
-            respond.refusal(outcome.error, session.site.service)
+            session.refusal(outcome.error)
             for outcome in outcomes
             if outcome.error is not None
         ]

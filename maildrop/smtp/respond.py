@@ -81,8 +81,22 @@ _NO_OTHER_HOSTS: Final = Refusal(
 )
 
 
-def refusal(error: MaildropError, service: Service) -> Refusal:
-    """The reply for an error."""
+#: RFC 3463 section 3.3: X.2.2, mailbox full.
+_FULL: Final = Refusal(452, "4.2.2", "The mailbox is full, try again later")
+
+
+def refusal(
+    error: MaildropError, service: Service, *, defer_full: bool = False
+) -> Refusal:
+    """The reply for an error.
+
+    Args:
+        error: What went wrong.
+        service: What is served.
+        defer_full: Mail for a full mailbox is to be tried again.
+    """
+    if defer_full and isinstance(error, OverQuota):
+        return _FULL
     if service is Service.SUBMISSION and isinstance(error, RelayDenied):
         return _NO_OTHER_HOSTS
     for kind in type(error).__mro__:

@@ -94,6 +94,7 @@ class Site:
         tls: Gives the context for STARTTLS; None where it is not offered.
         sessions: The registry of live sessions.
         limits: What a session is held to.
+        defer_full: Mail for a full mailbox is to be tried again.
     """
 
     service: Service
@@ -108,6 +109,7 @@ class Site:
     tls: Callable[[], IOpenSSLContextFactory] | None = None
     sessions: Sessions = field(default_factory=Sessions)
     limits: SMTPLimits = field(default_factory=SMTPLimits)
+    defer_full: bool = False
 
 
 @dataclass(slots=True)
@@ -117,6 +119,7 @@ class Transaction:
     Attributes:
         id: Its id in log, Received field and reply.
         sender: The reverse path, None for ``<>``.
+        size: Octets that were announced (RFC 1870), 0 if none were.
         smtputf8: Addresses and header may be UTF-8 (RFC 6531).
         recipients: Those accepted.
         content: What has come of the message, None before DATA or BDAT.
@@ -130,6 +133,7 @@ class Transaction:
     recipients: list[Recipient] = field(default_factory=list)
     content: Content | None = None
     failure: MaildropError | None = None
+    size: int = 0
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -201,9 +205,14 @@ class Session:
             error: Why.
             what: For the log.
         """
-        refusal = respond.refusal(error, self.site.service)
+        refusal = self.refusal(error)
         self.note_refusal(what, str(error))
         self.reply(bytes(refusal))
+
+    def refusal(self, error: MaildropError) -> respond.Refusal:
+        """The reply for an error."""
+        site = self.site
+        return respond.refusal(error, site.service, defer_full=site.defer_full)
 
     def note_refusal(self, what: str, reason: str) -> None:
         """Log that something was refused."""

@@ -14,6 +14,7 @@ from maildrop.auth.passwd_file import PasswdFile, index
 from maildrop.auth.users import Defaults, User, Users
 from maildrop.errors import StorageFailure
 from maildrop.mailbox.account import Account
+from maildrop.mailbox.quota import Quota
 from tests.auth.conftest import Open
 
 T = TypeVar("T")
@@ -27,12 +28,13 @@ def found(users: Users, name: str) -> User:
 
 def test_a_line_gives_an_account(open_users: Open) -> None:
     users = open_users(
-        "bob:{PLAIN}x:1000:100:Bob:/home/bob:/bin/sh:mail=mbox:/var/mail/%u quota=1K\n"
+        "bob:{PLAIN}x:1000:100:Bob:/home/bob:/bin/sh:mail=mbox:/var/mail/%u "
+        "quota=1K quota_messages=9\n"
     )
     user = found(users, "bob")
     assert user.account == Account("bob", "/home/bob", "mbox:/var/mail/bob", 1000, 100)
     assert user.password == "{PLAIN}x"
-    assert user.quota == 1024
+    assert user.quota == user.account.quota == Quota(1024, 9)
     assert user.name == "bob"
     assert "{PLAIN}" not in repr(user)
 

@@ -112,3 +112,9 @@ def test_whatever_is_written_has_one_name_and_comes_back(written: str) -> None:
             continue
         check(name)
         assert namespace.name(namespace.written(name)) == name
+
+
+def test_prefix_and_separator_may_be_one_text() -> None:
+    assert Namespace.of("INBOX.") == Namespace("INBOX.", ".")
+    assert Namespace.of(".") == Namespace("", ".")
+    assert Namespace.of("/") == Namespace()

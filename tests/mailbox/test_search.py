@@ -150,6 +150,31 @@ def test_recent_messages_are_those_of_the_session(mailbox: Mailbox) -> None:
     assert found(mailbox, c.Recent()) == [5]
 
 
+def test_columns_of_many_messages_are_asked_a_part_at_a_time(mailbox: Mailbox) -> None:
+    """Others may expunge in the pauses between."""
+    some = [
+        NewMessage(Content.of(b"\r\n"), flags=SEEN if n % 10 == 0 else 0)
+        for n in range(5, 45_001)
+    ]
+    now(mailbox.append(some))
+    breaths: list[int] = []
+
+    async def meddled() -> None:
+        breaths.append(1)
+        if len(breaths) == 2:
+            await mailbox.expunge([100, 30_001, 44_990], None)
+
+    view = mailbox.view(read_only=True)
+    seen = now(search(mailbox, view, c.HasFlag(SEEN), meddled))
+    expected = [2, 4, *(n for n in range(5, 45_001) if n % 10 == 0)]
+    gone_since = {44_990}  # before its part was looked at
+    assert seen == [uid for uid in expected if uid not in gone_since]
+    assert len(breaths) == 3
+    assert now(search(mailbox, view, c.Smaller(3), breathe)) == [
+        uid for uid in range(5, 45_001) if uid not in {100, 30_001, 44_990}
+    ]
+
+
 def test_columns_are_asked_before_headers_and_headers_before_bodies() -> None:
     asked: list[Criterion] = [c.TextContains("x"), c.SentOn(day(1)), c.HasFlag(SEEN)]
     assert [cost(one) for one in asked] == [2, 1, 0]

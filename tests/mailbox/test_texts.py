@@ -233,7 +233,7 @@ def test_the_answers_are_those_that_the_messages_give(
     now(inbox.close())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(mails=mails, text=words, name=st.sampled_from([b"SUBJECT", b"CONTENT-TYPE"]))
 def test_header_fields_are_found_as_without_it(
     tmp_path_factory: pytest.TempPathFactory,
@@ -243,10 +243,10 @@ def test_header_fields_are_found_as_without_it(
 ) -> None:
     asked = c.HeaderContains(name, text)
     inbox = inbox_at(tmp_path_factory.mktemp("mail"))
-    add(inbox, *itertools.islice(itertools.cycle(mails), 250))
+    add(inbox, *itertools.islice(itertools.cycle(mails), 210))
     without = found(inbox, asked)
     found(inbox, c.TextContains("some"))
-    assert inbox.texts.last == 250
+    assert inbox.texts.last == 210
     assert found(inbox, asked) == without
     now(inbox.close())
 
@@ -415,6 +415,50 @@ def test_waste_is_removed_in_idle_time(tmp_path: Path) -> None:
     (file,) = files(tmp_path)
     assert file.read_bytes().count(b"secret") == 1
     assert found(inbox, c.BodyContains("secret")) == [10]
+
+
+def test_a_mailbox_closed_while_waste_is_removed_keeps_what_it_had(
+    tmp_path: Path, threads: Threads
+) -> None:
+    inbox = inbox_at(tmp_path, threads)
+    add(inbox, *[message("secret " + "y" * 900_000)] * 12)
+    assert len(found(inbox, c.BodyContains("secret"))) == 12
+    now(inbox.expunge(range(1, 12), None))
+    threads.slow = True
+    kept: list[None] = []
+    Deferred.fromCoroutine(inbox.texts.keep_up()).addCallback(kept.append)
+    Deferred.fromCoroutine(inbox.close())
+    threads.finish_all()
+    assert kept == [None]
+    (file,) = files(tmp_path)
+    assert file.name == TEXT
+    assert file.read_bytes().count(b"secret") == 12
+
+
+def test_no_more_is_kept_than_the_limit_says(tmp_path: Path) -> None:
+    inbox = inbox_at(tmp_path)
+    inbox.texts.limit(10_000)
+    add(inbox, *[message(f"n{n}x " + "y" * 100) for n in range(1, 301)])
+    assert found(inbox, c.BodyContains("n299x")) == [299]
+    assert 0 < inbox.texts.last < 300
+    (file,) = files(tmp_path)
+    before = file.stat().st_size
+    assert found(inbox, c.BodyContains("n9x")) == [9]
+    assert file.stat().st_size == before
+
+
+def test_none_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
+    post = Post(
+        lambda _: maildir(tmp_path),
+        Threads(),
+        lambda _: nullcontext(),
+        Watches(),
+        text_octets=0,
+    )
+    inbox = now(now(post.mail(ACCOUNT)).open("INBOX"))
+    add(inbox, message("hay"), message("needle"))
+    assert found(inbox, c.BodyContains("needle")) == [2]
+    assert files(tmp_path) == []
 
 
 def test_what_another_process_expunged_meanwhile_does_not_fit(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from hypothesis import given, strategies as st
 
-from maildrop.message.dates import date_time
+from maildrop.message.dates import date, date_time
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,8 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=20).map("".join))
 def test_any_octets_are_a_date_or_none(value: str) -> None:
     found = date_time(value.encode("latin-1"))
+    day = date(value.encode("latin-1"))
+    assert day == (None if found is None else found.date())
     assert found is None or found.tzinfo is not None
 
 

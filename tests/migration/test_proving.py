@@ -1,10 +1,12 @@
 """Two maildrops in memory, compared as two servers are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from maildrop.mailbox.flags import FLAGGED, FlagChange, Operation
+from maildrop.mailbox.names import Namespace
 from maildrop.migration.proving import Depth, accounts
 from tests.imap.conftest import Served
 from tests.migration.wired import account
@@ -112,3 +114,14 @@ def test_nothing_is_changed_by_looking(old: Served, new: Served) -> None:
     proved(old, new, Depth(deep=True))
     assert [bytes(side.mailbox().table.flags) for side in (old, new)] == before
     assert old.mailbox().table.first_recent == 1
+
+
+def test_another_namespace_is_told_once_and_names_are_compared_all_the_same(
+    old: Served, new: Served
+) -> None:
+    """RFC 2342: as Courier has it, say."""
+    old.site = replace(old.site, namespace=Namespace("INBOX.", "."))
+    assert proved(old, new) == [
+        'imap -: NAMESPACE prefix: old "INBOX.", new ""',
+        'imap -: hierarchy delimiter: old ".", new "/"',
+    ]

@@ -36,7 +36,7 @@ class Wired(imaplib.IMAP4):
         return found
 
     def readline(self) -> bytes:
-        return self.read(self._octets.index(b"\n") + 1)
+        return self.read(self._octets.find(b"\n") + 1)  # nothing: the end
 
     def shutdown(self) -> None:
         self._client.lose()

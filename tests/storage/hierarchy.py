@@ -82,6 +82,17 @@ class HierarchyContract:
             store.rename("plain", name)
         assert self.names(store) == [*before, "plain"]
 
+    def test_only_the_first_level_is_inbox_in_any_case(
+        self, open_store: OpenStore
+    ) -> None:
+        """RFC 3501 section 5.1: INBOX is special, "Archive/Inbox" is not."""
+        store = open_store()
+        store.create("Archive/Inbox")
+        store.subscribe("Archive/Inbox")
+        assert "Archive/Inbox" in {entry.name for entry in store.entries()}
+        assert store.subscriptions() == ["Archive/Inbox"]
+        store.open("Archive/Inbox").close()
+
     def test_what_exists_is_not_made_again(self, open_store: OpenStore) -> None:
         store = open_store()
         store.create("A")

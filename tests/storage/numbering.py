@@ -37,6 +37,20 @@ class NumberingContract:
         assert list(table.uids) == [10, 11, 40]
         assert min(table.mod_seqs) > 5000
 
+    def test_a_mailbox_that_was_emptied_begins_again(
+        self, open_store: OpenStore
+    ) -> None:
+        store = open_store()
+        mailbox = opened(store)
+        add(mailbox, message("a"), message("b"))
+        mailbox.expunge([1, 2], None)
+        mailbox.close()
+        store.renumber("INBOX", 7)
+        again = opened(open_store())
+        assert (again.table.uid_validity, again.table.uid_next) == (7, 1)
+        assert add(again, message("c")) == [1]
+        assert again.read(1) == message("c")
+
     def test_what_was_reserved_is_given_to_nothing(self, open_store: OpenStore) -> None:
         mailbox = opened(open_store())
         mailbox.reserve(10)

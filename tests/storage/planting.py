@@ -4,6 +4,7 @@ In this file:
     Ground     an account with some mail in it, and ways to damage its control files
     Plant      a corruption: what is done, what is to be found, what may be lost
     CONTROL    of the files
+    SECTIONS   of single sections of the snapshot
     LEDGER     of what the ledger says
     kept       nothing but what a corruption itself took or brought is different
 """
@@ -25,6 +26,7 @@ from maildrop.storage.findings import Code
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.log import HEADER_SIZE, LogHeader, record
+from maildrop.storage.index.snapshot import Reader
 from maildrop.storage.index.table import IndexTable
 from tests.storage.contract import add, message, opened, put
 
@@ -248,6 +250,37 @@ CONTROL = (
         Code.TEMPORARY_LEFT_OVER,
         lambda g: _aged(g.control / "maildrop.cache.tmp"),
     ),
+)
+
+
+#: Sections of a snapshot that can be found again, whatever the format.
+DERIVED = ("cache", "saved", "object_id", "mod_seq", "expunged", "expunged_mod_seq")
+#: Those that mail files have to tell.
+FROM_FILES = ("size", "date", "flags", "keywords", "name")
+
+
+def damage_section(ground: Ground, name: str, at: int = 3) -> None:
+    """Turn a bit of a section of the snapshot over."""
+    path = _snapshot(ground)
+    with path.open("rb") as file:
+        start, _, _ = Reader(file.fileno(), 100).place(name)
+    ground.flip(path, start + at)
+
+
+def section(name: str, *, renumbers: bool, moves: tuple[int, ...] = ()) -> Plant:
+    """A bit of a section of the snapshot is turned over."""
+    return Plant(
+        f"a bit of the snapshot's section {name} is turned over",
+        Code.SNAPSHOT_DAMAGED,
+        lambda ground: damage_section(ground, name),
+        renumbers=renumbers,
+        moves=moves,
+    )
+
+
+SECTIONS = (
+    section("uid", renumbers=True),
+    *(section(name, renumbers=False) for name in DERIVED),
 )
 
 

@@ -25,6 +25,7 @@ from maildrop.imap.session import Appending, Session
 from maildrop.imap.wire import append as wire, responses
 from maildrop.mailbox.interfaces import NewMessage
 from maildrop.mailbox.open_mailbox import Mailbox
+from maildrop.mailbox.quota import Counted
 
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n").sub
 
@@ -47,6 +48,7 @@ async def _opened(session: Session, command: wire.Append) -> Mailbox:
         raise MessageTooLarge("a message over the limit")
     if not command.message.size:
         raise respond.EmptyMessage("a message without octets")
+    await session.mail.room(command.message.size, Counted.LIMITED)
     mailbox = await target_of(session, command.mailbox)
     if mailbox.read_only:
         await mailbox.leave()

@@ -2,6 +2,7 @@ r"""Mailbox names on the wire: modified UTF-7 (RFC 3501 section 5.1.3).
 
 In this file:
     decode    octets of a client to the name
+    level     one level of a name, as a store keeps it
     encode    a name to octets
 
 Format: printable ASCII stands for itself, but "&" is "&-"; everything else is UTF-16
@@ -42,13 +43,21 @@ def decode(octets: bytes) -> str:
     Raises:
         ProtocolSyntaxError: It is neither modified UTF-7 nor UTF-8.
     """
+    name = level(octets)
+    return "INBOX" if len(name) == 5 and name.upper() == "INBOX" else name
+
+
+def level(octets: bytes) -> str:
+    """The same for one level of a name: "Inbox" is itself.
+
+    Raises:
+        ProtocolSyntaxError: It is neither modified UTF-7 nor UTF-8.
+    """
     try:
         name = octets.decode()
     except UnicodeDecodeError as error:
         raise ProtocolSyntaxError("a mailbox name in no charset", error.start) from None
-    if "&" in name and name.isascii():
-        name = _unshifted(octets)
-    return "INBOX" if len(name) == 5 and name.upper() == "INBOX" else name
+    return _unshifted(octets) if "&" in name and name.isascii() else name
 
 
 def _unshifted(octets: bytes) -> str:

@@ -41,6 +41,7 @@ async def mail(session: Session, argument: bytes) -> None:
     transaction = Transaction(
         session.site.trace_ids.next(), command.sender, command.smtputf8
     )
+    transaction.size = command.size
     if session.examination is not None:
         verdict = await session.examination.sender(command.sender)
         if verdict.action is Action.REFUSE:

@@ -1,7 +1,8 @@
 """RCPT: one more recipient."""
 
 from maildrop.delivery.filters import Action
-from maildrop.errors import MaildropError, ProtocolSyntaxError
+from maildrop.delivery.routing import Recipient
+from maildrop.errors import MaildropError, OverQuota, ProtocolSyntaxError
 from maildrop.smtp import respond
 from maildrop.smtp.session import Session
 from maildrop.smtp.wire.rcpt import rcpt as parse
@@ -36,10 +37,10 @@ async def rcpt(session: Session, argument: bytes) -> None:
     what = f"recipient {command.recipient}"
     try:
         recipient = session.site.router.route(command.recipient)
+        await _admit(session, recipient, transaction.size)
     except MaildropError as error:
         session.note_refusal(what, str(error))
-        refusal = respond.refusal(error, session.site.service)
-        session.refused_recipient(bytes(refusal))
+        session.refused_recipient(bytes(session.refusal(error)))
         return
     if session.examination is not None:
         verdict = await session.examination.recipient(command.recipient)
@@ -50,3 +51,17 @@ async def rcpt(session: Session, argument: bytes) -> None:
     transaction.recipients.append(recipient)
     session.state = State.RCPT
     session.reply(_ACCEPTED)
+
+
+async def _admit(session: Session, recipient: Recipient, octets: int) -> None:
+    """See whether there is room for the message, as far as its size is known.
+
+    Raises:
+        OverQuota: There is none; any other trouble is the delivery's.
+    """
+    try:
+        await session.site.agent.admit(recipient, octets)
+    except OverQuota:
+        raise
+    except MaildropError as error:
+        session.note_refusal(f"to look for room for {recipient.path}", str(error))

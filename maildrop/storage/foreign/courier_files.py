@@ -9,6 +9,8 @@ In this file:
     parse_keywords   ``courierimapkeywords/:list``
     keyword_lines    a file of ``courierimapkeywords/`` that is newer than the list
     subscribed       ``courierimapsubscribed``
+    written_name     a line of it
+    written_keywords ``courierimapkeywords/:list``, to be written
 
 Formats (a name is a file name without flags):
 
@@ -36,6 +38,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from maildrop.imap.wire.mailbox_name import encode
 from maildrop.mailbox.flags import is_keyword
 from maildrop.storage.foreign.facts import LINE_MAX, Unreadable, number
 
@@ -47,6 +50,9 @@ SUBSCRIBED: Final = "courierimapsubscribed"
 KEYWORDS_MAX: Final = 4096
 _PLAIN: Final = frozenset(range(0x21, 0x7F)) - frozenset(b"'\"+")
 _LAST_KNOWN: Final = 3
+#: Every Courier of the last twenty years reads this one; it says nothing of octets
+#: above 127, which we do not know.
+_WRITTEN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,10 @@ class SizeList:
     messages: Sequence[Sized] = ()
 
     def __bytes__(self) -> bytes:
-        lines = [b"/%d %d %d\n" % (_LAST_KNOWN, self.next_number, self.validity)]
+        lines = [b"/%d %d %d\n" % (_WRITTEN, self.next_number, self.validity)]
         lines += [
-            b"%b %d %d:%d:%d\n"
-            % (one.name, one.size, one.number, one.validity, one.eight_bit)
+            # Names are compared up to the colon, which has to be there.
+            b"%b:2, %d %d:%d\n" % (one.name, one.size, one.number, one.validity)
             for one in self.messages
         ]
         return b"".join(lines)
@@ -261,3 +267,17 @@ def subscribed(octets: bytes) -> list[bytes]:
         if first.upper() == b"INBOX":
             found.append(rest)
     return found
+
+
+def written_name(name: str, *, utf8: bool = False) -> bytes:
+    """A mailbox's name as a line of ``courierimapsubscribed``.
+
+    Args:
+        name: Levels joined by "/".
+        utf8: As Courier has names from version 5 on; else modified UTF-7.
+    """
+    if name == "INBOX":
+        return b"INBOX"
+    levels = name.split("/")
+    coded = [level.encode() if utf8 else encode(level) for level in levels]
+    return b".".join([b"INBOX", *coded])

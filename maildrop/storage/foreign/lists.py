@@ -3,6 +3,7 @@ r"""Subscriptions and special uses as other servers leave them.
 In this file:
     subscriptions       the names that have to be taken over, of a Maildir
     listed_by_uw        the same, of mbox files
+    list_for_uw         write them for UW-IMAP
     special_uses        which mailboxes are the drafts, the sent mail ...
     keep_special_uses   write that down
 
@@ -21,7 +22,7 @@ from typing import Final
 
 from maildrop.durable import translated
 from maildrop.errors import MailboxNameInvalid, ProtocolSyntaxError
-from maildrop.imap.wire.mailbox_name import decode
+from maildrop.imap.wire.mailbox_name import encode, level as read_level
 from maildrop.mailbox.names import check
 from maildrop.storage.foreign import courier_files
 from maildrop.storage.foreign.facts import octets_of
@@ -127,8 +128,29 @@ def _name(line: bytes) -> str | None:
 
 def _decoded(line: bytes, separator: bytes) -> str | None:
     try:
-        name = "/".join([decode(level) for level in line.split(separator)])
+        name = "/".join([read_level(level) for level in line.split(separator)])
         check(name)
     except (ProtocolSyntaxError, MailboxNameInvalid):
         return None
-    return name
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
+def list_for_uw(home: str, folders: str, names: Iterable[str], host: Host) -> None:
+    """Write subscribed names for UW-IMAP.
+
+    Args:
+        home: The user's home directory.
+        folders: The folder directory.
+        names: The subscribed names.
+        host: Disk.
+    """
+    path = os.path.join(home, ".mailboxlist")
+    if not os.path.isdir(home):
+        return
+    prefix = os.path.relpath(folders, home).encode() + b"/"
+    lines = [
+        b"INBOX" if name == "INBOX" else prefix + b"/".join(map(encode, levels))
+        for name, levels in ((name, name.split("/")) for name in names)
+    ]
+    with translated(f"write {path}"):
+        host.disk.replace_file(path, b"".join([line + b"\n" for line in lines]))

@@ -28,7 +28,7 @@ from maildrop.durable import translated
 from maildrop.errors import MailboxNameInvalid, PermanentError
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.storage.foreign.facts import Facts
-from maildrop.storage.foreign.taking import Names, Placed, Taken, checked, take
+from maildrop.storage.foreign.taking import Keywords, Placed, Taken, checked, take
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.maildir import folder as directories
@@ -171,7 +171,7 @@ def adopt(
     checked(facts)
     opened = directories.Folder(folder.path)
     try:
-        names = Names(list(facts.letters))
+        names = Keywords(list(facts.letters))
         files, unknown = _matched(opened, facts, names)
         losses = tuple(facts.losses + names.losses())
         report = Taken(
@@ -197,7 +197,7 @@ def adopt(
             )
 
         def placed(_: IndexTable) -> tuple[Sequence[Placed], Sequence[str]]:
-            again = Names(list(facts.letters))
+            again = Keywords(list(facts.letters))
             settled, _unknown = _matched(opened, facts, again)
             rows = [*_settled(opened, settled, host, progress)]
             return rows, again.names
@@ -209,7 +209,7 @@ def adopt(
 
 
 def _matched(
-    opened: directories.Folder, facts: Facts, names: Names
+    opened: directories.Folder, facts: Facts, names: Keywords
 ) -> tuple[list[_File], int]:
     """The files that the facts know, in order of UIDs, and the number of the others."""
     letters = Letters(names.names)

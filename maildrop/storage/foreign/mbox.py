@@ -39,7 +39,7 @@ from maildrop.storage.foreign import dovecot, dovecot_index, mbox_fields
 from maildrop.storage.foreign.dovecot_index import Index, system_flags
 from maildrop.storage.foreign.facts import Facts
 from maildrop.storage.foreign.mbox_fields import Base
-from maildrop.storage.foreign.taking import Names, Placed, Taken, take
+from maildrop.storage.foreign.taking import Keywords, Placed, Taken, take
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.mbox.file import MboxFile
@@ -137,7 +137,7 @@ def _take(
         return Taken(name, "nothing known", remarks=tuple(facts.remarks))
     if uidl:
         facts.uidl_form, facts.uidl_validity = uidl, facts.uid_validity
-    names = Names(list(facts.letters))
+    names = Keywords(list(facts.letters))
     rows = list(_rows(found, names))
     losses = tuple(facts.losses + names.losses())
     report = Taken(
@@ -170,7 +170,7 @@ def _take(
     return replace(report, state="taken over" if written else "was before")
 
 
-def _rows(found: _Read, names: Names) -> Iterator[Placed]:
+def _rows(found: _Read, names: Keywords) -> Iterator[Placed]:
     facts = found.facts
     for key, message in found.messages.items():
         uid = facts.uids.get(key)

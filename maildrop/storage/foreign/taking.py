@@ -1,10 +1,13 @@
 r"""A ledger made from what another server kept.
 
 In this file:
-    Taken         what was taken over of one mailbox, or would be
-    Placed        a message that the facts and the mail files agree on
-    AlreadyServed a ledger is there that clients know
-    take          put facts into a ledger
+    Taken           what was taken over of one mailbox, or would be
+    Placed          a message that the facts and the mail files agree on
+    Keywords        the keywords of a mailbox, on their way to bits
+    AlreadyServed   a ledger is there that clients know
+    take            put facts into a ledger
+    note_release    say in a ledger that the mailbox was given back
+    checked         refuse numbers that IMAP does not have
 
 The steps, with the ledger locked, and what a crash after each of them leaves:
 
@@ -14,7 +17,8 @@ The steps, with the ledger locked, and what a crash after each of them leaves:
     2  snapshot with all messages in its place      the same: the log counts
     3  log that follows it in its place             done
 
-A ledger is only written over if no message ever had a UID in it.  One that was made by
+A ledger is only written over if no message ever had a UID in it, or if the mailbox was
+given back (``giving``) and no message got a UID from us since.  One that was made by
 taking over is left as it is: so an interrupted adoption of many mailboxes is repeated
 without harm.
 
@@ -33,6 +37,7 @@ from maildrop.storage.foreign.facts import Facts
 from maildrop.storage.index.columns import I64, U32, U64
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.index.names import Names
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.uid_validity import NUMBER_MAX
 from maildrop.storage.maildir.reconcile import note_of
@@ -40,6 +45,8 @@ from maildrop.storage.uidl_form import NOTE as UIDL_NOTE, UidlForm
 
 #: The note that says from which server a ledger was taken over.
 ADOPTED: Final = b"adopted"
+#: The note that says it was given back, and UIDNEXT at that moment.
+RELEASED: Final = b"released"
 _SIZE_MAX: Final = 0xFFFFFFFF
 
 
@@ -103,7 +110,7 @@ class Placed:
 
 
 @dataclass(slots=True)
-class Names:
+class Keywords:
     """The keywords of a mailbox, on their way to bits.
 
     Attributes:
@@ -143,8 +150,22 @@ def is_adopted(table: IndexTable) -> bool:
 
 
 def is_untouched(table: IndexTable) -> bool:
-    """Whether no message ever had a UID in a ledger."""
+    """Whether no message ever had a UID in a ledger, or another server goes on."""
+    if RELEASED in table.notes:
+        return is_released(table)
     return not len(table) and table.uid_next == 1 and not is_adopted(table)
+
+
+def is_released(table: IndexTable) -> bool:
+    """Whether the mailbox was given back, and we gave no UID since."""
+    return table.notes.get(RELEASED) == b"%d" % table.uid_next
+
+
+def note_release(ledger: Ledger) -> None:
+    """The mailbox was given back; the ledger is locked."""
+    batch = ledger.batch(quiet=True)
+    batch.note(RELEASED, b"%d" % ledger.table.uid_next)
+    ledger.commit(batch)
 
 
 def take(
@@ -177,8 +198,18 @@ def take(
     ledger = Ledger(directory, host, above)
     try:
         with ledger.locked():
-            if is_adopted(ledger.table):
+            given_back = is_released(ledger.table)
+            if is_adopted(ledger.table) and RELEASED not in ledger.table.notes:
                 return False
+            if given_back and not _goes_on(ledger.table, facts):
+                raise AlreadyServed(
+                    f"{directory}: the mailbox was given back with UIDVALIDITY"
+                    f" {ledger.table.uid_validity} and UIDNEXT {ledger.table.uid_next};"
+                    f" the other server has {facts.uid_validity} and {facts.uid_next},"
+                    " which does not go on from there. To take over its numbers all the"
+                    " same, remove maildrop.ledger, maildrop.ledger.log and"
+                    " maildrop.cache there"
+                )
             if not is_untouched(ledger.table):
                 raise AlreadyServed(
                     f"{directory}: maildrop has served this mailbox already: it gave"
@@ -196,10 +227,16 @@ def take(
     return True
 
 
+def _goes_on(table: IndexTable, facts: Facts) -> bool:
+    """Whether another server went on where a mailbox was given back."""
+    same = facts.uid_validity == table.uid_validity
+    return same and facts.uid_next >= table.uid_next
+
+
 def _fill(
     table: IndexTable, facts: Facts, messages: Sequence[Placed], names: Sequence[str]
 ) -> None:
-    """Make the columns of a table that is empty."""
+    """Make the columns of a table anew."""
     if facts.uid_validity:
         table.uid_validity = facts.uid_validity
     highest = max(facts.highest_mod_seq, table.highest_mod_seq, 1)
@@ -214,7 +251,11 @@ def _fill(
     table.cache = array(U64, bytes(8 * len(messages)))
     table.object_ids = array(U64, bytes(8 * len(messages)))
     table.checked = bytearray(len(messages))
+    table.names.close()
+    table.names = Names()
     table.names.extend([it.name for it in messages])
+    table.expunged_uids, table.expunged_mod_seqs = array(U32), array(U64)
+    table.notes = {}
     last = table.uids[-1] + 1 if table.uids else 1
     table.uid_next = max(facts.uid_next, last, table.uid_next)
     table.highest_mod_seq = highest

@@ -21,6 +21,7 @@ from maildrop.mailbox.flags import ALL_SYSTEM, KEYWORDS_MAX
 from maildrop.storage.index.batch import Kind, changes, mod_seq_of
 from maildrop.storage.index.columns import I64, U32, U64, from_octets
 from maildrop.storage.index.damage import Damaged
+from maildrop.storage.index.keyword_names import mended
 from maildrop.storage.index.table import IndexTable
 
 _COUNT: Final = struct.Struct("<I")
@@ -212,6 +213,7 @@ def _keywords(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -
     if first > len(table.keyword_names) or first + len(names) > KEYWORDS_MAX:
         raise Damaged("a keyword without a bit")
     table.keyword_names[first : first + len(names)] = names
+    table.keyword_names[:] = mended(table.keyword_names)
 
 
 def _first_recent(
@@ -238,11 +240,13 @@ def _sizes(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     del mod_seq, by
     columns = _Body(body)
     uids = columns.column(U32, 4)
+    rows, sizes = [], []
     for uid, size in zip(uids, columns.column(U32, 4), strict=True):
         row = table.row(uid)
         if row is not None:
-            table.grew(size - table.sizes[row])
-            table.sizes[row] = size
+            rows.append(row)
+            sizes.append(size)
+    table.resize(rows, sizes)
 
 
 def _source(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> None:

@@ -183,8 +183,9 @@ class Batch:
         )
 
     def expunge(self, uids: Sequence[int]) -> None:
-        """Remove messages; UIDs ascending."""
-        self._add(Kind.EXPUNGE, _u32(uids))
+        """Remove messages."""
+        # In any other order the record would make no sense to whoever reads it.
+        self._add(Kind.EXPUNGE, _u32(sorted(uids)))
 
     def keyword_names(self, first: int, names: Sequence[str]) -> None:
         """Name keyword bits, from bit ``first`` on."""

@@ -33,7 +33,8 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
         if table.mod_seqs[row] != newer.mod_seqs[row]
     ]
     table.grew(newer.octets() - table.octets())
-    for name in ("sizes", "dates", "mod_seqs", "keywords", "cache", "saved"):
+    table.sizes = newer.sizes  # snapshots may hold the old ones
+    for name in ("dates", "mod_seqs", "keywords", "cache", "saved"):
         getattr(table, name)[:] = getattr(newer, name)
     table.object_ids[:] = newer.object_ids
     table.replace_flags(newer.flags)

@@ -26,7 +26,7 @@ from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import lock, unlock
 from maildrop.storage.index.log import HEADER_SIZE, TAIL_MAX, LogHeader, Tail
-from maildrop.storage.index.opening import LOG, SNAPSHOT
+from maildrop.storage.index.opening import LOG, SNAPSHOT, start_of
 from maildrop.storage.index.snapshot import Position, read_snapshot
 from maildrop.storage.index.table import IndexTable
 
@@ -123,7 +123,7 @@ def _read(control: Control, fd: int) -> None:
         if header is None or header.previous:
             return
     size = 0 if fd < 0 else os.fstat(fd).st_size
-    start = _start(header, snapshot, size)
+    start = start_of(header, snapshot, size)
     if header is not None and start is not None:
         _replay(control, fd, header, *start)
     elif snapshot is not None:
@@ -165,26 +165,6 @@ def _snapshot(control: Control) -> tuple[tuple[IndexTable, Position] | None, str
         return read_snapshot(fd, MESSAGES_MAX), ""
     except Damaged as error:
         return None, str(error)
-
-
-def _start(
-    header: LogHeader | None, snapshot: tuple[IndexTable, Position] | None, size: int
-) -> tuple[IndexTable, int] | None:
-    """The table to begin with, and from where the log is to be replayed."""
-    if header is None:
-        return None
-    if snapshot is not None and snapshot[0].uid_validity == header.uid_validity:
-        table, position = snapshot
-        if position.generation == header.generation and position.offset <= size:
-            return table, position.offset
-        if position == Position(header.previous, header.previous_offset):
-            return table, HEADER_SIZE
-        return None
-    if header.previous:
-        return None
-    if snapshot is not None:
-        snapshot[0].names.close()
-    return IndexTable(header.uid_validity), HEADER_SIZE
 
 
 def _replay(

@@ -2,9 +2,7 @@
 
 In this file:
     examine_table    everything that contradicts itself
-    wrong_names      keywords with names that cannot be told to a client
     TableRepair      puts it right
-    keep_rows        takes rows out of a table, or changes their order
 
 Two ways of repair.  What a record of the log can say (flags, UIDNEXT, POP3 unique ids,
 notes) is committed like any other change: sessions hear of it.  What none can say is
@@ -20,11 +18,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from maildrop.mailbox.flags import KEYWORD_LENGTH_MAX, is_keyword
 from maildrop.storage.findings import Code, Finding, codes_in, shown, uids_of
 from maildrop.storage.index.columns import U32, U64
+from maildrop.storage.index.keyword_names import mended, wrong_names
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.index.names import Names
+from maildrop.storage.index.salvage import keep_rows
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.uid_validity import NUMBER_MAX
 from maildrop.storage.uidl_form import UidlForm
@@ -136,16 +134,6 @@ def _keywords(table: IndexTable) -> Iterator[_Row]:
         yield Code.KEYWORD_INVALID, None, f"keyword {number} is {name!r}", str(number)
 
 
-def wrong_names(names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Keywords that IMAP does not allow, or that were there before, by number."""
-    before: set[str] = set()
-    for number, name in enumerate(names):
-        valid = is_keyword(name) and len(name) <= KEYWORD_LENGTH_MAX
-        if not valid or name.lower() in before:
-            yield number, name
-        before.add(name.lower())
-
-
 def _expunged(table: IndexTable) -> Iterator[_Row]:
     """The memory of expunged UIDs: one finding, with the first contradiction."""
     alive = set(table.uids)
@@ -253,8 +241,7 @@ class TableRepair:
         table, codes = self._ledger.table, codes_in(findings)
         if Code.UID_VALIDITY_ZERO in codes:
             table.uid_validity = self._new_uid_validity(0)
-        for number, _ in list(wrong_names(table.keyword_names)):
-            table.keyword_names[number] = f"maildrop-{number}"
+        table.keyword_names[:] = mended(table.keyword_names)
         if Code.RECENT_WRONG in codes:
             table.first_recent = table.uid_next
         if Code.EXPUNGED_WRONG in codes:
@@ -310,25 +297,3 @@ def _put_in_order(table: IndexTable) -> None:
     table.uid_next = max(table.uid_next, min(max(times, default=0) + 1, NUMBER_MAX))
     keep_rows(table, rows)
     table.source = b""  # somebody has to look
-
-
-def keep_rows(table: IndexTable, rows: Sequence[int]) -> None:
-    """Make a table of nobody's sessions one of these rows, in this order."""
-    names = table.names.all()
-    table.names.close()
-    table.names = Names()
-    table.names.extend([names[row] for row in rows])
-    for attribute in (
-        "uids",
-        "sizes",
-        "dates",
-        "mod_seqs",
-        "keywords",
-        "cache",
-        "saved",
-        "object_ids",
-    ):
-        column = getattr(table, attribute)
-        setattr(table, attribute, array(column.typecode, [column[row] for row in rows]))
-    table.flags = bytearray(table.flags[row] for row in rows)
-    table.checked = bytearray(len(rows))

@@ -29,6 +29,7 @@ class Host:
         name: Host name, for unique file names.
         process: Number of this process, for unique file names.
         boot: Differs after every start of the machine.
+        started: When it started, in seconds since 1970 UTC; 0 if unknown.
         random: Gives so many random octets.
         lock_seconds: How long to wait for a lock that another process holds.
         pace: How quick the disk was lately.
@@ -43,6 +44,7 @@ class Host:
     boot: bytes
     random: Callable[[int], bytes]
     lock_seconds: float = 10.0
+    started: float = 0.0
     pace: Pace = field(default_factory=Pace)
     _serial: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
@@ -65,6 +67,7 @@ class Host:
             boot=_boot_id(),
             random=os.urandom,
             lock_seconds=lock_seconds,
+            started=time.time() - time.clock_gettime(time.CLOCK_BOOTTIME),
         )
 
     def serial(self) -> int:

@@ -57,6 +57,7 @@ from maildrop.storage.index.log import (
     record,
 )
 from maildrop.storage.index.opening import Files, Opened, cut_tail, open_ledger
+from maildrop.storage.index.salvage import Derive
 from maildrop.storage.index.snapshot import Position, write_snapshot
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.window import Window
@@ -87,6 +88,7 @@ class Ledger:
         *,
         log_octets: int = 1 << 16,
         messages_max: int = 1 << 24,
+        derive: Derive | None = None,
     ) -> None:
         """Open the ledger in ``directory``, or make it.
 
@@ -97,6 +99,7 @@ class Ledger:
             log_octets: The log is folded into the snapshot when it is longer than that
                 and than a part of the snapshot.
             messages_max: A snapshot with more messages is not believed.
+            derive: Knows what the mail files say, should the snapshot be damaged.
 
         Raises:
             MailboxVanished: The directory is gone.
@@ -104,7 +107,7 @@ class Ledger:
         """
         self._host = host
         self._log_octets = log_octets
-        self._files = Files(directory, host, new_uid_validity, messages_max)
+        self._files = Files(directory, host, new_uid_validity, messages_max, derive)
         self._held = 0
         # The lock of the file knows no threads: who asks whether it is free must not
         # let go of what another thread of ours holds.

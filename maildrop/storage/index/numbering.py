@@ -11,9 +11,16 @@ leaves (``opening`` has how files are believed):
        written over the old                 no longer believed: the old state; or the
                                             new one, with numbers that jump
     2  log G+1 written over log G           done
+
+And of a mailbox without messages, which begins anew:
+
+    1  log G+1 written over log G           the snapshot is of another UIDVALIDITY, and
+                                            the log follows on nothing: it counts
+    2  snapshot removed                     done
 """
 
 import abc
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import Final
@@ -45,8 +52,11 @@ def renumber(directory: str, host: Host, uid_validity: int) -> None:
     try:
         if opened.table.uid_validity == uid_validity:
             return
-        opened.table.uid_validity = uid_validity
         generation = opened.header.generation + 1
+        if not len(opened.table):
+            _begin(files, generation, uid_validity)
+            return
+        opened.table.uid_validity = uid_validity
         written = write_snapshot(opened.table, Position(generation, HEADER_SIZE))
         with translated(f"write {files.snapshot}"):
             files.replace_snapshot(written.pieces)
@@ -54,6 +64,13 @@ def renumber(directory: str, host: Host, uid_validity: int) -> None:
             os.close(files.replace_log(generation, before, uid_validity)[0])
     finally:
         opened.close()
+
+
+def _begin(files: Files, generation: int, uid_validity: int) -> None:
+    with translated(f"write {files.log}"):
+        os.close(files.replace_log(generation, Position(), uid_validity)[0])
+        with contextlib.suppress(FileNotFoundError):
+            files.host.disk.unlink(files.snapshot)
 
 
 class Numbered(abc.ABC):

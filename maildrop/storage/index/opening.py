@@ -17,7 +17,8 @@ All of it happens with the lock of the log held.  What is found, and what is don
     valid      same, or the next one     replayed
     valid      lost, damaged, another    new log; UIDNEXT and HIGHESTMODSEQ jump by
                                          2**20, beyond what the lost log gave away
-    missing or damaged                   new UIDVALIDITY, every message gets a UID
+    damaged    same, or the next one     ``salvage``: UIDs stay, the rest is found again
+    missing, or damaged beyond that      new UIDVALIDITY, every message gets a UID
     valid      torn or damaged at the    cut off; the numbers jump over all that the
                end                       lost octets may have given away
     valid      of another boot           HIGHESTMODSEQ jumps by 2**20: flags are not
@@ -29,6 +30,7 @@ Every such finding but the first and the last is logged.
 
 import contextlib
 import os
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -39,11 +41,14 @@ from maildrop.durable import open_to_read, translate, translated
 from maildrop.errors import AccessDenied, MailboxVanished, StorageFailure
 from maildrop.storage.index.apply import apply, replay
 from maildrop.storage.index.batch import Batch
+from maildrop.storage.index.columns import U64
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.host import Host
+from maildrop.storage.index.keyword_names import mended
 from maildrop.storage.index.locks import lock, unlock
 from maildrop.storage.index.log import HEADER_SIZE, TAIL_MAX, LogHeader, Tail, record
-from maildrop.storage.index.snapshot import Position, read_snapshot
+from maildrop.storage.index.salvage import FROM_FILES, Derive, salvage
+from maildrop.storage.index.snapshot import Position, read_snapshot, write_snapshot
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.uid_validity import NUMBER_MAX
 
@@ -92,12 +97,14 @@ class Files:
         host: Disk, clock, lock waits.
         new_uid_validity: Gives a UIDVALIDITY above its argument.
         messages_max: A snapshot with more messages is not believed.
+        derive: Knows what the mail files say; None where nobody does.
     """
 
     directory: str
     host: Host
     new_uid_validity: Callable[[int], int]
     messages_max: int
+    derive: Derive | None = None
 
     @property
     def snapshot(self) -> str:
@@ -193,7 +200,10 @@ def open_ledger(files: Files, *, keep_lock: bool = False) -> Opened:
         os.close(fd)
         raise
     try:
+        if opened.table.lost:
+            _complete(files, opened)
         _after_boot(files, opened)
+        opened.table.keyword_names[:] = mended(opened.table.keyword_names)
     except BaseException:
         opened.close()
         raise
@@ -257,7 +267,65 @@ def _header(fd: int) -> LogHeader | None:
 
 def _snapshot(files: Files) -> tuple[IndexTable, Position] | None:
     fd = files.open_snapshot()
-    return None if fd is None else read_snapshot(fd, files.messages_max)
+    if fd is None:
+        return None
+    try:
+        return read_snapshot(fd, files.messages_max)
+    except Damaged as error:
+        found = _salvaged(files)
+        if found is None:
+            raise
+        lost = ", ".join(sorted(found[0].lost))
+        _log.error(
+            "{snapshot}: {why}; UIDs are known, {lost} is found again",
+            snapshot=files.snapshot,
+            why=str(error),
+            lost=lost,
+        )
+        return found
+
+
+def _salvaged(files: Files) -> tuple[IndexTable, Position] | None:
+    """What a damaged snapshot still tells, if all else can be found again."""
+    fd = files.open_snapshot()
+    if fd is None:
+        return None
+    try:
+        found = salvage(fd, files.messages_max)
+    except Damaged:
+        return None
+    finally:
+        os.close(fd)
+    return None if files.derive is None and found[0].lost & FROM_FILES else found
+
+
+def _complete(files: Files, opened: Opened) -> None:
+    """Find again what a damaged snapshot does not tell, and write another one.
+
+    A crash between the two files makes the numbers jump.
+    """
+    if opened.read_only:
+        raise AccessDenied(f"{files.snapshot} is damaged and cannot be written")
+    table = opened.table
+    before = table.uids
+    if files.derive is not None:
+        files.derive(table)
+    table.highest_mod_seq += JUMP
+    if table.lost & {"flags", "keywords"}:
+        table.mod_seqs = array(U64, [table.highest_mod_seq]) * len(table)
+    gone = sorted(set(before).difference(table.uids))
+    table.remember_expunged(gone, table.highest_mod_seq)
+    table.lost = frozenset()
+    table.source = b""
+    position = Position(opened.header.generation + 1, HEADER_SIZE)
+    with translated(f"write {files.snapshot}"):
+        files.replace_snapshot(write_snapshot(table, position).pieces)
+        fd, header = files.replace_log(
+            position.generation + 1, position, table.uid_validity
+        )
+    os.close(opened.fd)
+    table.boot = header.boot
+    opened.fd, opened.header, opened.offset = fd, header, HEADER_SIZE
 
 
 def start_of(

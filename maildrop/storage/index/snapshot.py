@@ -5,6 +5,8 @@ In this file:
     write_snapshot    the file's octets for a table
     Written           those
     read_snapshot     a table from the file
+    Reader            its parts
+    table_of          a table of them
 
 Format (numbers little-endian):
 
@@ -143,7 +145,7 @@ def _fields(table: IndexTable, position: Position) -> dict[str, Any]:
     }
 
 
-class _Reader:
+class Reader:
     """The parts of a snapshot, checked."""
 
     def __init__(self, fd: int, messages_max: int) -> None:
@@ -176,6 +178,7 @@ class _Reader:
         return at, int(length), int(crc)
 
     def octets(self, name: str) -> bytes:
+        """A section, whole."""
         at, length, crc = self.place(name)
         octets = os.pread(self.fd, length, at)
         if len(octets) != length or zlib.crc32(octets) != crc:
@@ -204,9 +207,9 @@ def read_snapshot(fd: int, messages_max: int) -> tuple[IndexTable, Position]:
     """
     validity = 0
     try:
-        reader = _Reader(fd, messages_max)
+        reader = Reader(fd, messages_max)
         validity = int(reader.fields["uid_validity"])
-        table = _table(reader, validity)
+        table = table_of(reader, validity)
         fields = reader.fields
         position = Position(int(fields["generation"]), int(fields["offset"]))
     except Damaged as error:
@@ -221,7 +224,8 @@ def read_snapshot(fd: int, messages_max: int) -> tuple[IndexTable, Position]:
     return table, position
 
 
-def _table(reader: _Reader, uid_validity: int) -> IndexTable:
+def table_of(reader: Reader, uid_validity: int) -> IndexTable:
+    """The table that the parts of a snapshot make."""
     fields = reader.fields
     table = IndexTable(uid_validity, int(fields["uid_next"]))
     for name, code, attribute in _COLUMNS:
@@ -251,7 +255,7 @@ def _table(reader: _Reader, uid_validity: int) -> IndexTable:
     return table
 
 
-def _rest_names(reader: _Reader, table: IndexTable) -> None:
+def _rest_names(reader: Reader, table: IndexTable) -> None:
     blob = reader.octets("names")
     at, length, _ = reader.place("names")
     offsets = reader.column("name", U32)

@@ -5,15 +5,18 @@ In this file:
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from maildrop.mailbox.table import MessageTable, cut
 from maildrop.storage.index.columns import U32, U64
 from maildrop.storage.index.names import Names
 
-#: Expunged UIDs remembered with their MODSEQ, newest kept.
+#: Expunged UIDs remembered with their MODSEQ, newest kept: at most, and at least.
 EXPUNGED_MAX: Final = 65536
+EXPUNGED_LEAST: Final = 4096
+#: Up to so many UIDs are looked up one by one.
+_FEW: Final = 64
 
 
 class IndexTable(MessageTable):
@@ -36,6 +39,7 @@ class IndexTable(MessageTable):
         boot: The machine's start in which the last change was made.
         cache_id: The cache file that ``cache`` points into; 0 for none.
         cache_keys: Names of the pieces kept in the cache, by their number in it.
+        lost: Sections of the snapshot that were damaged (``salvage``).
     """
 
     def __init__(self, uid_validity: int, uid_next: int = 1) -> None:
@@ -54,6 +58,7 @@ class IndexTable(MessageTable):
         self.boot = b""
         self.cache_id = 0
         self.cache_keys: list[bytes] = []
+        self.lost: frozenset[str] = frozenset()
 
     def remove_rows(self, rows: Sequence[int], mod_seq: int, by: object | None) -> None:
         """Remove messages, tell the views, and remember the UIDs."""
@@ -78,8 +83,20 @@ class IndexTable(MessageTable):
         self.expunged_uids.extend(uids)
         self.expunged_mod_seqs.extend([mod_seq] * len(uids))
 
-    def prune_expunged(self, limit: int = EXPUNGED_MAX) -> None:
-        """Forget the oldest expunged UIDs beyond ``limit``."""
+    def prune_expunged(self, limit: int | None = None) -> None:
+        """Forget the oldest expunged UIDs.
+
+        A client that asks from before what is remembered gets all UIDs that are not
+        there, as ranges.  So the memory need not be larger than the mailbox: every
+        snapshot has it, and a mailbox that is emptied again and again would drag along
+        more of it than of messages.
+
+        Args:
+            limit: How many are remembered; None for as many as there are messages,
+                but at least EXPUNGED_LEAST and at most EXPUNGED_MAX.
+        """
+        if limit is None:
+            limit = min(max(len(self), EXPUNGED_LEAST), EXPUNGED_MAX)
         extra = len(self.expunged_uids) - limit
         if extra > 0:
             self.forgotten_mod_seq = self.expunged_mod_seqs[extra - 1]
@@ -92,3 +109,27 @@ class IndexTable(MessageTable):
             return None
         pairs = zip(self.expunged_uids, self.expunged_mod_seqs, strict=True)
         return sorted({uid for uid, gone_at in pairs if gone_at > mod_seq})
+
+    def gone_since(self, mod_seq: int) -> Iterator[tuple[int, int]]:
+        """UIDs to be told as gone to a client that knows all up to ``mod_seq``.
+
+        RFC 7162 section 3.2.6: who asks from before the first expunge remembered is
+        told of every UID that is not there.
+
+        Yields:
+            First and last of each range, ascending.
+        """
+        gone = self.expunged_since(mod_seq)
+        if gone is not None:
+            there = set(self.uids) if len(gone) > _FEW else None
+            for uid in gone:
+                if (uid not in there) if there is not None else self.row(uid) is None:
+                    yield uid, uid
+            return
+        first = 1
+        for uid in self.uids:
+            if uid > first:
+                yield first, uid - 1
+            first = uid + 1
+        if first < self.uid_next:
+            yield first, self.uid_next - 1

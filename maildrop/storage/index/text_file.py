@@ -34,9 +34,9 @@ Whoever has the old one open sees that at the next look, one stat.  ``tidy`` doe
 same to be rid of expunged messages and to join small blocks, a piece at a time; the
 old file is locked for the last step only.
 
-Limits: ``octets`` of the file: messages beyond are not covered; ``message_octets`` of
-text of one message: above, or when its header is over the limits of ``message.limits``,
-it is noted as absent and read for each search.
+Limits: ``message_octets`` of text of one message: above, or when its header is over the
+limits of ``message.limits``, it is noted as absent and read for each search.  How long
+the file grows is for whoever calls ``add`` to say.
 
 Errors: those of ``durable``, ``MailboxInUse``; whoever searches goes without the file.
 """
@@ -99,7 +99,6 @@ class TextFile:
         directory: The control directory.
         ledger: The mailbox's; says whose UIDs these are and whether we may write.
         host: Disk, lock waits.
-        octets: Longest file.
         message_octets: Most text kept of one message.
     """
 
@@ -109,13 +108,11 @@ class TextFile:
         ledger: Ledger,
         host: Host,
         *,
-        octets: int = 1 << 32,
         message_octets: int = 1 << 20,
     ) -> None:
         self._path = f"{directory}/{TEXT}"
         self._ledger = ledger
         self._host = host
-        self._octets = octets
         self.message_octets = message_octets
         self._fd = -1
         self._forget()
@@ -130,7 +127,6 @@ class TextFile:
         self._end = 0  # of what is known of the file; 0: not even its header
         self._damaged = False
         self._ahead = False  # blocks follow with UIDs that are not given, or not known
-        self._full = False
 
     @property
     def begun(self) -> bool:
@@ -141,6 +137,11 @@ class TextFile:
     def last(self) -> int:
         """The UID up to which messages are covered, as far as this process knows."""
         return self._lasts[-1] if self._lasts else 0
+
+    @property
+    def octets(self) -> int:
+        """How long the file is, as far as this process knows."""
+        return self._end
 
     def covered(self) -> int:
         """Look what others did to the file; the UID up to which it covers messages."""
@@ -315,7 +316,7 @@ class TextFile:
         self, uids: Sequence[int], messages: Sequence[bytes | None], after: int
     ) -> int:
         """Cover the next messages; see ``StoredText``."""
-        if self._ledger.read_only or self._full or not uids:
+        if self._ledger.read_only or not uids:
             return self.last
         entries = [
             Entry.of(uid, octets, self.message_octets)
@@ -325,9 +326,7 @@ class TextFile:
         with self._writing():
             # Another process may have been quicker, or may know of more messages.
             if self.last == after and not self._ahead:
-                self._full = self._end + len(blocks) > self._octets
-                if not self._full:
-                    self._append(blocks)
+                self._append(blocks)
         return self.last
 
     def _append(self, blocks: bytes) -> None:

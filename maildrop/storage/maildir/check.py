@@ -27,7 +27,6 @@ from maildrop.durable import translated
 from maildrop.errors import MailboxInUse
 from maildrop.storage.findings import Code, Finding, Part, Told, codes_in
 from maildrop.storage.index.check_cache import CacheCheck, repair_cache
-from maildrop.storage.index.check_text import repair_text
 from maildrop.storage.index.check_control import (
     Control,
     control_file,
@@ -35,6 +34,7 @@ from maildrop.storage.index.check_control import (
     load,
 )
 from maildrop.storage.index.check_table import IN_TABLE, TableRepair, examine_table
+from maildrop.storage.index.check_text import repair_text
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.table import IndexTable

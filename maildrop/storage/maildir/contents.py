@@ -41,9 +41,12 @@ In this file:
 
 import re
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+from maildrop.mailbox.marked import Follower
+from maildrop.mailbox.table import MessageTable, cut
 from maildrop.message.header import header_end
 from maildrop.storage.index.columns import U32
 from maildrop.storage.index.fragments import DIGEST, HEADER_DIGEST, Fragments, digest
@@ -130,35 +133,31 @@ class Contents:
         )
 
 
-class Inodes:
+class Inodes(Follower):
     """Which file each row had when the directories were last listed.
+
+    Args:
+        table: Whose rows; they are followed when some are removed.
 
     Attributes:
         numbers: u32 by row, low bits of the inode; 0 when that is not known.
     """
 
-    __slots__ = ("_uids", "numbers")
+    __slots__ = ("_table", "numbers")
 
-    def __init__(self) -> None:
-        self._uids: array[int] = array(U32)
+    def __init__(self, table: MessageTable) -> None:
+        self._table = table
         self.numbers: array[int] = array(U32)
+        table.followed.append(self)
 
-    def follow(self, uids: "array[int]") -> None:
-        """Bring the rows into step with those of a table.
+    def follow(self) -> None:
+        """Have a number for each row; nothing is known of those that came."""
+        self.numbers.frombytes(bytes(4 * (len(self._table) - len(self.numbers))))
 
-        Args:
-            uids: Its UIDs now; the same object unless some were removed.
-        """
-        if uids is not self._uids:
-            numbers, at = array(U32), 0
-            before, count = self._uids, len(self.numbers)
-            for uid in uids:
-                while at < count and before[at] < uid:
-                    at += 1
-                known = at < count and before[at] == uid
-                numbers.append(self.numbers[at] if known else 0)
-            self._uids, self.numbers = uids, numbers
-        self.numbers.extend([0] * (len(uids) - len(self.numbers)))
+    def removing(self, rows: Sequence[int], flags: bytearray) -> None:
+        """Rows (ascending) are about to be removed."""
+        del flags
+        cut(self.numbers, rows[: bisect_left(rows, len(self.numbers))])
 
     def added(self, numbers: Sequence[int]) -> None:
         """The last rows were added, with these inodes."""

@@ -47,9 +47,12 @@ class MaildirCut:
         keywords: list[int] = []
         uids: Sequence[int] = ()
         with mailbox.changing():
+            before = after = mailbox.allowance.begin()
             for at, some in enumerate(several):
                 try:
-                    keywords += delivery.keywords_of(mailbox, some)
+                    bits = delivery.keywords_of(mailbox, some)
+                    after = delivery.admit(mailbox, after, some)
+                    keywords += bits
                 except MaildropError as error:
                     refused[at] = error
                 else:
@@ -59,6 +62,7 @@ class MaildirCut:
                 uids = yield from delivery.publish(
                     mailbox, messages, keywords, together=together
                 )
+                mailbox.allowance.added(before, after)
         given = iter(uids)
         return [
             refused.get(at) or [next(given) for _ in some]

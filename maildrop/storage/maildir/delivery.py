@@ -3,6 +3,7 @@ r"""Making staged messages visible, and durable.
 In this file:
     publish      the second half of adding messages
     keywords_of  their keywords as bits
+    admit        whether the quota has room for them
     places_of    where messages go
     record_of    what the log says of them
     fds_of       the directories that they go to
@@ -45,6 +46,7 @@ from collections.abc import Sequence
 
 from maildrop.durable import Sync, translate
 from maildrop.errors import MaildropError, StorageFailure
+from maildrop.mailbox.quota import Usage
 from maildrop.mailbox.steps import Steps
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.host import Host
@@ -93,6 +95,26 @@ def keywords_of(mailbox: Linked, staged: Sequence[Staged]) -> list[int]:
     found = [bits(it.keywords, create=True) if it.keywords else 0 for it in staged]
     mailbox.ledger.keep_keywords()
     return found
+
+
+def admit(mailbox: Linked, before: Usage, staged: Sequence[Staged]) -> Usage:
+    """See whether the quota has room for messages that belong together.
+
+    Args:
+        mailbox: Where; its ledger is locked.
+        before: What is there, with those admitted just before.
+        staged: The messages.
+
+    Returns:
+        What will be there.
+
+    Raises:
+        OverQuota: It has not.
+    """
+    if not staged:
+        return before
+    sizes = [message.size for message in staged]
+    return mailbox.allowance.admit(before, sizes, staged[0].counted)
 
 
 def places_of(

@@ -44,7 +44,7 @@ from maildrop.mailbox.flags import ALL_SYSTEM, KEYWORDS_MAX
 from maildrop.mailbox.keeping import Keeping
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.table import IndexTable
-from maildrop.storage.maildir.names import object_id, sizes
+from maildrop.storage.maildir.names import base_of, sizes
 
 SHELF: Final = "maildrop.kept"
 _KEYWORDS: Final = "keywords"
@@ -165,6 +165,7 @@ class Shelf:
         self.shelves = shelves
         self._host = host
         self._fd = -1
+        self._now = 0
         self._named: tuple[int, int] = (0, 0)
         self._refused = False
 
@@ -180,10 +181,10 @@ class Shelf:
         """Whether messages are to be kept here, and can be."""
         if not self.shelves.keeping.seconds:
             return False
+        self._now = int(self._host.clock())
         if self._fd < 0:
             try:
-                with contextlib.suppress(FileExistsError):
-                    self._host.disk.make_directory(self.path)
+                self._host.disk.make_directories(self.path)
                 self._fd = os.open(self.path, _DIRECTORY)
             except OSError as error:
                 self._tell(error)
@@ -206,16 +207,16 @@ class Shelf:
         keywords = table.keywords[row]
         if keywords:
             self._name_keywords(table)
-        base = table.names.name(row)
+        base = base_of(name)
         kept = b"%d.%d.%d.%d.%d.%x.%x.%x," % (
-            int(self._host.clock()),
+            self._now,
             table.uid_validity,
             table.uids[row],
             table.dates[row],
             table.sizes[row],
             table.flags[row] & ALL_SYSTEM,
             keywords,
-            table.object_ids[row] or object_id(base),
+            table.object_ids[row],
         )
         kept += base if len(kept) + len(base) <= _NAME_MAX else _short(base)
         try:

@@ -17,7 +17,7 @@ is one directory for a name, and one name for a directory.
 from typing import Final
 
 from maildrop.errors import MailboxNameInvalid, ProtocolSyntaxError
-from maildrop.imap.wire.mailbox_name import decode, encode
+from maildrop.imap.wire.mailbox_name import encode, level as read_level
 
 #: Longest directory name, in octets: what Linux's file systems have.
 DIRECTORY_MAX: Final = 255
@@ -63,6 +63,8 @@ def name_of(directory: str) -> str | None:
     try:
         levels = [_read(level) for level in directory[1:].split(".")]
         name = "/".join(levels)
+        if levels[0].upper() == "INBOX" and levels[0] != "INBOX":
+            return None  # to clients that is INBOX
         return name if directory_of(name) == directory else None
     except (ProtocolSyntaxError, MailboxNameInvalid, UnicodeError):
         return None
@@ -70,4 +72,4 @@ def name_of(directory: str) -> str | None:
 
 def _read(level: str) -> str:
     parts = level.split(_DOT)
-    return ".".join([decode(part.encode("ascii")) for part in parts])
+    return ".".join([read_level(part.encode("ascii")) for part in parts])

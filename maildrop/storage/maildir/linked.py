@@ -8,6 +8,7 @@ import abc
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
@@ -26,6 +27,7 @@ class Linked(Numbered):
         folder: Its directories.
         ledger: Its ledger.
         pieces: Pieces of its messages.
+        allowance: How much the account may still take.
     """
 
     path: str
@@ -33,6 +35,7 @@ class Linked(Numbered):
     folder: Folder
     ledger: Ledger
     pieces: Fragments
+    allowance: Allowance
 
     @property
     def numbers(self) -> Ledger:

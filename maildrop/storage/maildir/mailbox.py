@@ -36,7 +36,9 @@ from maildrop.errors import (
 )
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.interfaces import Copied, Cut, NewMessage, StoredMailbox
+from maildrop.mailbox.quota import Counted
 from maildrop.mailbox.steps import finished
+from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
@@ -53,6 +55,7 @@ from maildrop.storage.maildir.kept import Shelf, Shelves
 from maildrop.storage.maildir.linked import Linked
 from maildrop.storage.maildir.reading import Reading
 from maildrop.storage.maildir.reconcile import Reconciler, note_of
+from maildrop.storage.maildir.salvage import Files
 from maildrop.storage.maildir.scan import split
 from maildrop.storage.maildir.staging import discard
 from maildrop.storage.maildir.state import Known, Times
@@ -79,6 +82,7 @@ class MaildirMailbox(Linked):
         new_uid_validity: Gives a UIDVALIDITY above its argument.
         remembered: Memory for pieces of messages, shared.
         shelves: What is set for expunged messages.
+        allowance: How much the account may still take.
     """
 
     _log = Logger()
@@ -91,14 +95,18 @@ class MaildirMailbox(Linked):
         new_uid_validity: Callable[[int], int],
         remembered: Remembered,
         shelves: Shelves,
+        allowance: Allowance,
     ) -> None:
         self.name = name
         self.path = path
         self.host = host
         self.shelf = Shelf(path, shelves, host)
+        self.allowance = allowance
         self.folder = Folder(path)
         try:
-            self.ledger = Ledger(path, host, new_uid_validity)
+            self.ledger = Ledger(
+                path, host, new_uid_validity, derive=Files(self.folder)
+            )
         except BaseException:
             self.folder.close()
             raise
@@ -106,7 +114,7 @@ class MaildirMailbox(Linked):
             path, self.ledger, host, self.read_many, self._headers, remembered
         )
         self._before: Times | None = None
-        self._known = Known(host)
+        self._known = Known(host, len(self.ledger.table))
         self._source = self.ledger.table.source
         self._known.take(self._source)
         self._reconciler = Reconciler(
@@ -124,6 +132,7 @@ class MaildirMailbox(Linked):
             host,
         )
         self._thorough_until = 0.0
+        allowance.opened(path, self.ledger)
         try:
             self.refresh()
         except BaseException:
@@ -367,7 +376,7 @@ class MaildirMailbox(Linked):
         if isinstance(target, Linked):
             moved = finished(moving.move(self, uids, target, by))
         if moved is None:
-            moved = moving.copy_octets(self, uids, target)
+            moved = moving.copy_octets(self, uids, target, Counted.MOVED)
             self.expunge(moved.source, by, keep=False)
         return moved
 
@@ -452,6 +461,7 @@ class MaildirMailbox(Linked):
         self._let_go()
 
     def _let_go(self) -> None:
+        self.allowance.closed(self.path, self.ledger)
         self.folder.close()
         self.shelf.close()
         self.pieces.close()

@@ -32,9 +32,11 @@ from maildrop.durable import Content, Sync, translate
 from maildrop.errors import TemporaryError
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.mailbox.quota import Counted
 from maildrop.mailbox.steps import Steps
 from maildrop.storage.maildir.delivery import (
     Place,
+    admit,
     fds_of,
     keywords_of,
     places_of,
@@ -198,7 +200,10 @@ def copy_of(source: Linked, row: int, pieces: Mapping[bytes, bytes]) -> Staged:
 
 
 def copy_octets(
-    source: StoredMailbox, uids: Sequence[int], target: StoredMailbox
+    source: StoredMailbox,
+    uids: Sequence[int],
+    target: StoredMailbox,
+    counted: Counted = Counted.LIMITED,
 ) -> Copied:
     """COPY by reading and adding."""
     table = source.table
@@ -210,6 +215,7 @@ def copy_octets(
             flags=table.flags[row] & ALL_SYSTEM,
             keywords=tuple(table.keywords_of(table.keywords[row])),
             date=table.dates[row],
+            counted=counted,
         )
         for row, octets in taken
         if row is not None and octets is not None
@@ -230,9 +236,12 @@ def _publish(pairs: Sequence[Pair], target: Linked) -> Steps[Copied]:
     try:
         with target.changing():
             keywords = keywords_of(target, staged)
+            before = target.allowance.begin()
+            after = admit(target, before, staged)
             if staged:
                 together = len(staged) > 1
                 new = yield from publish(target, staged, keywords, together=together)
+                target.allowance.added(before, after)
     except BaseException:
         discard(target.folder, staged, target.host)
         raise

@@ -91,7 +91,7 @@ class Reconciler:
         self._in_new = Marked(_MASK_NEW)
         ledger.table.followed.append(self._in_new)
         self._now = 0
-        self._inodes = Inodes()
+        self._inodes = Inodes(ledger.table)
         self._replaced: set[int] = set()
         self.contents = Contents(folder, ledger, pieces)
 
@@ -155,17 +155,18 @@ class Reconciler:
             self._ledger.table.keyword_bits(
                 named_letters(self._folder.path), create=True
             )
-        self._inodes.follow(self._ledger.table.uids)
+        self._inodes.follow()
         findings = None
-        only_new = times[1] == self._known.times[1] and times != self._known.times
-        if only_new and not whole and not self._ledger.fresh:
+        if self._known.needs_only_new(times) and not whole and not self._ledger.fresh:
             findings = self._look_at_new()
+        only_new = findings is not None
         if findings is None:
             findings = self._look_at_both()
         batch = self._ledger.batch()
         arrived = self._write(findings, batch)
         empty = not batch
-        self._known.scanned(times, began, self._host.monotonic())
+        ended = self._host.monotonic()
+        self._known.scanned(times, began, ended, only_new=only_new)
         state = self._known.octets()
         if empty and state == self._ledger.table.source:
             return
@@ -174,7 +175,7 @@ class Reconciler:
         batch.source(state)
         self._ledger.commit(batch)
         self._ledger.fresh = False
-        self._inodes.follow(self._ledger.table.uids)
+        self._inodes.follow()
         self._inodes.added(arrived)
 
     def _look_at_new(self) -> Findings | None:

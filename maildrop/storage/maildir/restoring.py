@@ -54,7 +54,7 @@ from maildrop.storage.maildir.kept import SHELF, KeptFile, Keywords, Shelf, Shel
 from maildrop.storage.maildir.layout import name_of
 from maildrop.storage.maildir.linked import Linked
 from maildrop.storage.maildir.mailbox import MaildirMailbox
-from maildrop.storage.maildir.names import new_base
+from maildrop.storage.maildir.names import new_base, object_id
 from maildrop.storage.maildir.staging import Staged
 
 DELETED: Final = "maildrop.kept."
@@ -390,7 +390,7 @@ def _staged(mailbox: Linked, kept: Kept, file: KeptFile) -> Staged:
         flags=kept.flags,
         keywords=kept.keywords,
         pieces={},
-        object_id=file.object_id,
+        object_id=file.object_id or object_id(file.base),
     )
 
 

@@ -23,6 +23,7 @@ from typing import Final
 from maildrop.durable import Sync, translated
 from maildrop.errors import MailboxVanished, MaildropError
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.quota import Counted
 from maildrop.mailbox.steps import Steps
 from maildrop.storage.index.fragments import cacheable
 from maildrop.storage.index.host import Host
@@ -49,6 +50,7 @@ class Staged:
         keywords: Keyword names.
         pieces: What the cache is to keep of it.
         object_id: See ``IndexTable.object_ids``.
+        counted: How it is held against the quota.
     """
 
     base: bytes
@@ -58,6 +60,7 @@ class Staged:
     keywords: Sequence[str]
     pieces: Mapping[bytes, bytes]
     object_id: int
+    counted: Counted = Counted.LIMITED
 
 
 def stage(
@@ -114,6 +117,7 @@ def _write(
         keywords=message.keywords,
         pieces=cacheable(octets) if size <= PREPARE_MAX else {},
         object_id=0,
+        counted=message.counted,
     )
 
 

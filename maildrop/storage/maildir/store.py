@@ -24,7 +24,7 @@ States on disk, and what a crash leaves:
               2 renamed to its name, synced       done
     delete    1 renamed to maildrop.deleted.N     gone; removed by the next ``entries``
               2 removed                           done
-    delete,   1 maildrop.kept.N made              an empty directory, removed some day
+    delete,   1 maildrop.kept.N made, synced      an empty directory, removed some day
     kept      2 renamed into it                   done
     rename    1 maildrop.renaming written         the old names; the next one goes on
               2 each directory renamed            some old, some new; the same
@@ -40,7 +40,7 @@ import contextlib
 import functools
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from maildrop.durable import open_to_read, translate, translated
@@ -56,6 +56,8 @@ from maildrop.errors import (
 )
 from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
+from maildrop.mailbox.quota import Quota, Reached, Usage
+from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import locked
 from maildrop.storage.index.numbering import renumber
@@ -76,6 +78,8 @@ _DELETED: Final = "maildrop.deleted."
 _RENAMING: Final = "maildrop.renaming"
 #: Longest note of a renaming that is believed, in octets.
 _JOURNAL_MAX: Final = 1 << 24
+#: Seconds after which no second change of a directory has the time of the first.
+_SETTLED: Final = 3.0
 #: Seconds after which a mailbox being made is one that nobody makes any more.
 _FORGOTTEN: Final = 3600.0
 
@@ -107,6 +111,8 @@ class MaildirStore:
         self._journal = f"{path}/{_RENAMING}"
         self._shelves = Shelves(self._make_room)
         self._kept = KeptMail(path, host, self._shelves, self)
+        self._ledgers: tuple[int, list[str]] = (0, [])
+        self._allowance = Allowance(path, self._with_ledgers, host)
         self._make_directory(path)
         self._complete(path)
 
@@ -204,6 +210,7 @@ class MaildirStore:
             self._next_uid_validity,
             self._remembered,
             self._shelves,
+            self._allowance,
         )
 
     def _next_uid_validity(self, above: int) -> int:
@@ -285,7 +292,7 @@ class MaildirStore:
             target = beside
             with translated(f"remove {self._path(directory)}"):
                 if keeping.seconds:
-                    self._host.disk.make_directory(beside)
+                    self._host.disk.make_directories(beside)
                     target = f"{beside}/{directory}"
                 with still(self._path(directory), self._host):
                     self._host.disk.rename(self._path(directory), target)
@@ -405,6 +412,40 @@ class MaildirStore:
                 self.create(name)
             self.subscribe(name)
         self._special.add_all(special)  # last: its being there says that all is done
+
+    # -- quota
+
+    def limit(
+        self, quota: Quota | None, reached: Callable[[Reached], None] | None = None
+    ) -> None:
+        """From now on refuse what goes beyond the limits."""
+        self._allowance.limit(quota, reached)
+
+    def usage(self, *, recount: bool = False) -> Usage:
+        """What is there."""
+        if recount:
+            for entry in self.entries():
+                if entry.selectable:
+                    self.open(entry.name).close()
+        return self._allowance.used(recount=recount)
+
+    def _with_ledgers(self) -> list[str]:
+        """The directories of all mailboxes; looked for when the root has changed."""
+        try:
+            changed = os.stat(self._root).st_mtime_ns
+        except OSError as error:
+            raise translate(error, f"look at {self._root}") from error
+        if changed != self._ledgers[0]:
+            with translated(f"list {self._root}"), os.scandir(self._root) as listed:
+                found = [
+                    entry.path
+                    for entry in listed
+                    if name_of(entry.name) is not None
+                    and entry.is_dir(follow_symlinks=False)
+                ]
+            settled = self._host.clock() - changed / 1e9 > _SETTLED
+            self._ledgers = (changed if settled else 0), [self._root, *found]
+        return self._ledgers[1]
 
     # -- what was expunged
 

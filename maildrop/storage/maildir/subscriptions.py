@@ -22,7 +22,7 @@ from typing import Final
 
 from maildrop.durable import open_to_read, translated
 from maildrop.errors import ProtocolSyntaxError
-from maildrop.imap.wire.mailbox_name import decode, encode
+from maildrop.imap.wire.mailbox_name import encode, level as read_level
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import locked
 
@@ -122,7 +122,7 @@ class Subscriptions:
             levels = []
             for level in line.decode("ascii").split(separator):
                 parts = level.split(self._dot)
-                levels.append(".".join([decode(part.encode()) for part in parts]))
+                levels.append(".".join([read_level(part.encode()) for part in parts]))
         except (UnicodeError, ProtocolSyntaxError):
             return None
         return "/".join(levels)

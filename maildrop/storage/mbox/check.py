@@ -29,7 +29,6 @@ from maildrop.errors import MailboxInUse
 from maildrop.storage.findings import Code, Finding, Part, Told, codes_in, uids_of
 from maildrop.storage.index.cache import Cache
 from maildrop.storage.index.check_cache import CacheCheck, Resting, repair_cache
-from maildrop.storage.index.check_text import repair_text
 from maildrop.storage.index.check_control import (
     Control,
     control_file,
@@ -37,6 +36,7 @@ from maildrop.storage.index.check_control import (
     load,
 )
 from maildrop.storage.index.check_table import IN_TABLE, TableRepair, examine_table
+from maildrop.storage.index.check_text import repair_text
 from maildrop.storage.index.fragments import KEYS
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.table import IndexTable

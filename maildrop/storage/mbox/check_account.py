@@ -14,7 +14,7 @@ from typing import Final
 
 from maildrop.durable import open_to_read
 from maildrop.errors import ProtocolSyntaxError
-from maildrop.imap.wire.mailbox_name import decode, encode
+from maildrop.imap.wire.mailbox_name import encode, level as read_level
 from maildrop.storage.check_lists import (
     SUBSCRIPTION_CODES,
     examine_special_use,
@@ -67,7 +67,7 @@ def mailboxes(account: Account) -> Iterator[tuple[str, str, str]]:
     """Name, path and control directory of each mailbox, INBOX first."""
     yield _INBOX, account.inbox, os.path.join(account.control, _INBOX)
     for entry, levels, name in _walk(account.folders, ()):
-        if name is None or name.upper() == _INBOX or entry.is_symlink():
+        if name in {None, _INBOX} or entry.is_symlink():
             continue
         control = os.path.join(account.control, *[f"={level}" for level in levels])
         known = os.path.lexists(os.path.join(control, LOG))
@@ -98,10 +98,15 @@ def _walk(path: str, above: tuple[str, ...]) -> Iterator[Listed]:
 
 def _name(levels: Sequence[str]) -> str | None:
     try:
-        decoded = [decode(level.encode("utf-8", "surrogateescape")) for level in levels]
-    except ProtocolSyntaxError:
+        decoded = [read_level(os.fsencode(level)) for level in levels]
+        written = [encode(level).decode("ascii") for level in decoded]
+    except (ProtocolSyntaxError, UnicodeError):
         return None
-    return None if any("/" in level for level in decoded) else "/".join(decoded)
+    if written != list(levels) or any("/" in level for level in decoded):
+        return None
+    if levels[0].upper() == _INBOX and levels[0] != _INBOX:
+        return None
+    return "/".join(decoded)
 
 
 def _is_mbox(path: str) -> bool:
@@ -169,12 +174,15 @@ class AccountPart:
                     yield self._found(Code.FOLDER_IS_LINK, entry, evidence)
             elif not _is_mbox(entry.path):
                 continue
+            elif name is None and levels[0].upper() == _INBOX != levels[0]:
+                evidence = "INBOX, however it is written, is another mailbox"
+                yield self._found(Code.FOLDER_HIDDEN, entry, evidence)
             elif name is None:
                 wrong = next(level for level in levels if _name((level,)) is None)
                 with contextlib.suppress(UnicodeError):
                     evidence = f"{shown(wrong)} would do as {proposed_name(wrong)}"
                     yield self._found(Code.FOLDER_NAME_INVALID, entry, evidence)
-            elif name.upper() == _INBOX:
+            elif name == _INBOX:
                 evidence = f"INBOX is {shown(account.inbox)}"
                 yield self._found(Code.FOLDER_HIDDEN, entry, evidence)
 

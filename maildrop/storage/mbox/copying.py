@@ -4,15 +4,31 @@ In this file:
     copied    the messages of some UIDs, in another mailbox
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from maildrop.durable import Content
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.mailbox.quota import Counted
 
 
-def copied(source: StoredMailbox, uids: Sequence[int], target: StoredMailbox) -> Copied:
-    """Copy messages with flags, keywords and dates; all or none."""
+def copied(
+    source: StoredMailbox,
+    uids: Sequence[int],
+    target: StoredMailbox,
+    counted: Counted = Counted.LIMITED,
+    *,
+    stage: Callable[[Sequence[NewMessage]], object] | None = None,
+) -> Copied:
+    """Copy messages with flags, keywords and dates; all or none.
+
+    Args:
+        source: Where they are.
+        uids: Which.
+        target: Where they go.
+        counted: What they are for the quota.
+        stage: Stages them there; None for what the target does.
+    """
     table = source.table
     found, messages = [], []
     for uid, octets in zip(uids, source.read_many(uids), strict=True):
@@ -26,9 +42,10 @@ def copied(source: StoredMailbox, uids: Sequence[int], target: StoredMailbox) ->
                 flags=table.flags[row] & ALL_SYSTEM,
                 keywords=tuple(table.keywords_of(table.keywords[row])),
                 date=table.dates[row],
+                counted=counted,
             )
         )
-    staged = target.stage(messages)
+    staged = (stage or target.stage)(messages)
     try:
         new = target.publish(staged, None)
     except BaseException:

@@ -21,8 +21,9 @@ refused.
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from maildrop.durable import open_to_read, translate, translated
@@ -90,8 +91,14 @@ class MboxFile:
         return os.path.exists(self._journal)
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[int]:
+    def reading(
+        self, knows: Callable[[os.stat_result], bool] = lambda _: True
+    ) -> Iterator[int]:
         """The open file, locked against writers.
+
+        Args:
+            knows: Whether the file is as it was; if it is not, another program may be
+                at work on it with a dotlock alone, which is waited for.
 
         Raises:
             FileNotFoundError: There is none.
@@ -100,7 +107,7 @@ class MboxFile:
         if self.interrupted:
             with self.writing():
                 pass
-        with self._opened(shared=True) as fd:
+        with self._opened(shared=True, knows=knows) as fd:
             yield fd
 
     @contextlib.contextmanager
@@ -124,13 +131,16 @@ class MboxFile:
             yield fd
 
     @contextlib.contextmanager
-    def _opened(self, *, shared: bool) -> Iterator[int]:
+    def _opened(
+        self, *, shared: bool, knows: Callable[[os.stat_result], bool] = lambda _: True
+    ) -> Iterator[int]:
         for _ in range(_TRIES):
             with translated(f"open {self.path}"):
                 fd = self._open(shared=shared)
             try:
                 self._refuse_planted(fd)
-                with self._lock.held(fd, shared=shared):
+                unknown = partial(_is_unknown, fd, knows)
+                with self._lock.held(fd, shared=shared, heed=unknown):
                     if self._is_current(fd):
                         yield fd
                         return
@@ -207,6 +217,10 @@ class MboxFile:
         """Replace all from ``start`` on; see ``rewrite``."""
         with translated(f"rewrite {self.path}"):
             replace_tail(fd, start, pieces, self._journal, self._host.disk)
+
+
+def _is_unknown(fd: int, knows: Callable[[os.stat_result], bool]) -> bool:
+    return not knows(os.fstat(fd))
 
 
 def is_planted(file: os.stat_result, directory: os.stat_result, owner: int) -> bool:

@@ -5,21 +5,28 @@ In this file:
     ended        note that they are there
     restored     which expunged messages have been brought back
     forget_restored
+    moved        whether a move brought its messages here; ``forget_moved``
     is_open      whether an append was begun and not ended
     end_append   cut off what a crash left of one
 
 | state | note | file | after a crash |
 |---|---|---|---|
 | 0 | none | old | the old file |
-| 1 | size, length, checksum | old | the note is removed |
+| 1 | size, length, checksum, UIDs; synced | old | the note is removed |
 | 2 | there | some of the new octets | they are cut off |
-| 3 | there | all of them, synced | they stay: a message like one of another program |
+| 3 | there | all of them, synced | they stay, and get the UIDs that they would have |
 | 4 | removed, in the record that gives the UIDs | new | done |
+
+The note is synced before the file is touched, so that octets which a power cut spares
+are always known for what they are.  The record of step 4 is not: whoever finds the note
+gives the messages the same UIDs again, if they are there and nothing else is before
+them; else those UIDs stay unused.
 
 What another program appended behind half a message stays; so does the half, then.
 
 Of expunged messages that are brought back it is noted with the intent that they are on
-their way, and with its end whether they came: nobody brings them back twice.
+their way, and with its end whether they came: nobody brings them back twice.  So it is
+with messages that are moved here (``moving``).
 """
 
 import os
@@ -36,7 +43,9 @@ _NAME: Final = b"append"
 _RESTORED: Final = b"restored/"
 _COMING: Final = b"0"
 _CAME: Final = b"1"
-_VALUE: Final = re.compile(rb"(\d{1,15}) (\d{1,15}) (\d{1,10})")
+#: Keys of moves begin with it; those of restored messages do not.
+MOVED: Final = b"moved/"
+_VALUE: Final = re.compile(rb"(\d{1,15}) (\d{1,15}) (\d{1,10}) (\d{1,10})")
 
 
 def announce(
@@ -47,14 +56,16 @@ def announce(
     Args:
         ledger: Where.
         appendix: What.
-        restoring: Keys of the expunged messages that it brings back.
+        restoring: Keys of the expunged messages that it brings back, or of a move.
     """
     batch = ledger.batch(quiet=True)
     for key in restoring:
-        batch.note(_RESTORED + key, _COMING)
+        batch.note(key if key.startswith(MOVED) else _RESTORED + key, _COMING)
     octets = appendix.octets
-    value = b"%d %d %d" % (appendix.size, len(octets), zlib.crc32(octets))
-    batch.note(_NAME, value)
+    last = ledger.table.uid_next + len(appendix.starts) - 1
+    value = (appendix.size, len(octets), zlib.crc32(octets), last)
+    batch.note(_NAME, b"%d %d %d %d" % value)
+    batch.assigns = True
     ledger.commit(batch)
 
 
@@ -67,8 +78,9 @@ def ended(ledger: Ledger, batch: Batch, *, whole: bool = True) -> None:
         whole: All that was announced is there.
     """
     batch.note(_NAME, b"")
+    batch.assigns = False  # the note can give the same UIDs again
     for name, value in ledger.table.notes.items():
-        if name.startswith(_RESTORED) and value == _COMING:
+        if name.startswith((_RESTORED, MOVED)) and value == _COMING:
             batch.note(name, _CAME if whole else b"")
 
 
@@ -91,6 +103,22 @@ def forget_restored(ledger: Ledger) -> None:
             ledger.commit(batch)
 
 
+def moved(ledger: Ledger, key: bytes) -> bool:
+    """Whether a move brought its messages here."""
+    return ledger.table.notes.get(MOVED + key) == _CAME
+
+
+def forget_moved(ledger: Ledger) -> None:
+    """Nobody will ask for moves any more."""
+    with ledger.locked():
+        batch = ledger.batch(quiet=True)
+        for name in ledger.table.notes:
+            if name.startswith(MOVED):
+                batch.note(name, b"")
+        if batch:
+            ledger.commit(batch)
+
+
 def is_open(ledger: Ledger) -> bool:
     """Whether an append was begun and, as far as is known, not ended."""
     return _NAME in ledger.table.notes
@@ -107,12 +135,15 @@ def end_append(fd: int, file: MboxFile, ledger: Ledger) -> None:
     with ledger.locked():
         found = _VALUE.fullmatch(ledger.table.notes.get(_NAME, b""))
         whole = False
+        batch = ledger.batch(quiet=True)
         if found is not None:
-            size, length, checksum = map(int, found.groups())
+            size, length, checksum, last = map(int, found.groups())
             there = os.fstat(fd).st_size
             whole = zlib.crc32(os.pread(fd, length, size)) == checksum
             if size < there <= size + length and not whole:
                 file.cut(fd, size)
-        batch = ledger.batch(quiet=True)
+            if not whole:
+                batch.uid_next(last + 1)
         ended(ledger, batch, whole=whole)
+        batch.assigns = not whole
         ledger.commit(batch)

@@ -237,11 +237,16 @@ class KeepFile:
 
     def read(self, kept: Kept) -> bytes | None:
         """The whole message; None when it is no more."""
-        for one in self.all():
-            if key_of(one.kept) == key_of(kept):
-                with self._reading() as fd:
-                    return None if fd is None else _content(fd, one)
-        return None
+        at = kept.place.rpartition("@")[2]
+        with self._reading() as fd:
+            if fd is None or not at.isdecimal():
+                return None
+            one = _shelved(fd, int(at), self._path)
+            if one is None or key_of(one.kept) != key_of(kept):
+                # The file was written anew meanwhile.
+                found = {key_of(one.kept): one for one in _scan(fd, self._path)}
+                one = found.get(key_of(kept))
+            return None if one is None else _content(fd, one)
 
     # -- taking out
 
@@ -338,28 +343,46 @@ class Head:
         return self.at + _HEAD.size + self.meta + self.length
 
 
+def _head(fd: int, at: int, size: int) -> Head | None:
+    """The record at an offset; None when there is none."""
+    if at + _HEAD.size > size:
+        return None
+    magic, *rest = _HEAD.unpack(os.pread(fd, _HEAD.size, at))
+    head = Head(at, *rest)
+    sound = magic == _MAGIC and head.meta <= _META_MAX and head.length <= _LENGTH_MAX
+    return head if sound and head.end <= size else None
+
+
 def _heads(fd: int) -> Iterator[Head]:
     """The records of a file, up to its end or to what is no record."""
     size = os.fstat(fd).st_size
-    at = 0
-    while at + _HEAD.size <= size:
-        magic, *rest = _HEAD.unpack(os.pread(fd, _HEAD.size, at))
-        head = Head(at, *rest)
-        sound = magic == _MAGIC and head.meta <= _META_MAX
-        if not sound or head.length > _LENGTH_MAX or head.end > size:
-            return
+    head = _head(fd, 0, size)
+    while head is not None:
         yield head
-        at = head.end
+        head = _head(fd, head.end, size)
+
+
+def _message(fd: int, head: Head, path: str) -> Shelved | None:
+    """The message of a record, if it is kept."""
+    if head.state != _KEPT:
+        return None
+    meta = os.pread(fd, head.meta, head.at + _HEAD.size)
+    kept = _kept(meta, head.length, f"{path}@{head.at}")
+    return None if kept is None else Shelved(kept, head)
+
+
+def _shelved(fd: int, at: int, path: str) -> Shelved | None:
+    """The message at an offset."""
+    head = _head(fd, at, os.fstat(fd).st_size)
+    return None if head is None else _message(fd, head, path)
 
 
 def _scan(fd: int, path: str) -> Iterator[Shelved]:
-    """Those of them that are kept."""
+    """All messages that are kept."""
     for head in _heads(fd):
-        if head.state == _KEPT:
-            meta = os.pread(fd, head.meta, head.at + _HEAD.size)
-            kept = _kept(meta, head.length, f"{path}@{head.at}")
-            if kept is not None:
-                yield Shelved(kept, head)
+        message = _message(fd, head, path)
+        if message is not None:
+            yield message
 
 
 def _kept(meta: bytes, length: int, place: str) -> Kept | None:

@@ -10,26 +10,29 @@ Format: a header, then the columns, each as many entries as there are messages.
 
     magic 8, crc32 of all after the header u32, messages u32,
     device u64, inode u64, size u64, mtime ns u64, ctime ns u64
-    uid u32*, status u8*, length u64*, start u64*, keywords u32*    ; little-endian
+    uid u32*, status u8*, length u32*, start u64*, keywords u32*    ; little-endian
 """
 
+import itertools
+import operator
 import os
 import struct
 import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Final
 
 from maildrop.durable import Disk, open_to_read
+from maildrop.mailbox.table import cut
 
 FILE: Final = "maildrop.layout"
 #: Bit of ``Layout.status`` beside the system flags: Status has an "O".
 OLD: Final = 32
-_MAGIC: Final = b"mdrpLAY1"
+_MAGIC: Final = b"mdrpLAY2"
 _HEADER: Final = struct.Struct("<8sIIQQQQQ")
 #: Longest file that is believed, in octets: ten million messages.
 _OCTETS_MAX: Final = 1 << 28
@@ -69,12 +72,20 @@ class Layout:
         stamp: The file as it was when this was right.
         uids: u32, ascending.
         status: u8, flags as the file has them, and ``OLD``.
-        lengths: u64, octets up to the next From_ line.
+        lengths: u32, octets up to the next From_ line.
         starts: u64, offset of the From_ line; need not ascend.
         keywords: u32, keyword bits (of the ledger) that the file has.
     """
 
-    __slots__ = ("keywords", "lengths", "stamp", "starts", "status", "uids")
+    __slots__ = (
+        "_in_order",
+        "keywords",
+        "lengths",
+        "stamp",
+        "starts",
+        "status",
+        "uids",
+    )
 
     def __init__(self) -> None:
         self.stamp = Stamp()
@@ -84,9 +95,10 @@ class Layout:
         """Forget all messages."""
         self.uids = array("I")
         self.status = bytearray()
-        self.lengths = array("Q")
+        self.lengths = array("I")
         self.starts = array("Q")
         self.keywords = array("I")
+        self._in_order: bool | None = True
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -95,18 +107,53 @@ class Layout:
         self, uid: int, start: int, length: int, status: int, keywords: int
     ) -> None:
         """Add a message; ``uid`` is above all others."""
+        if self._in_order and self.starts and start < self.starts[-1]:
+            self._in_order = False
         self.uids.append(uid)
         self.starts.append(start)
         self.lengths.append(length)
         self.status.append(status)
         self.keywords.append(keywords)
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the messages stand in the file in UID order; found out once."""
+        if self._in_order is None:
+            after = itertools.islice(self.starts, 1, None)
+            self._in_order = all(map(operator.lt, self.starts, after))
+        return self._in_order
+
+    @property
+    def last(self) -> int:
+        """The row of the message that stands last in the file; there is one."""
+        if self.in_order:
+            return len(self) - 1
+        return self.starts.index(max(self.starts))
+
+    def behind(self, offset: int) -> Sequence[int]:
+        """The rows of messages at ``offset`` and behind, as they stand in the file."""
+        if self.in_order:
+            return range(bisect_left(self.starts, offset), len(self))
+        rows = [row for row, start in enumerate(self.starts) if start >= offset]
+        return sorted(rows, key=self.starts.__getitem__)
+
+    def moved(self) -> None:
+        """The places, or the rows, of messages are others."""
+        self._in_order = None
+
+    def remove(self, uids: Collection[int]) -> None:
+        """Drop the rows of some UIDs."""
+        rows = [row for row in map(self.row, sorted(uids)) if row is not None]
+        for column in (self.uids, self.starts, self.lengths, self.keywords):
+            cut(column, rows)
+        cut(self.status, rows)
+
     def keep(self, wanted: Callable[[int], bool]) -> None:
         """Drop the rows of all UIDs but those wanted."""
         chosen = [wanted(uid) for uid in self.uids]
         self.uids = array("I", compress(self.uids, chosen))
         self.starts = array("Q", compress(self.starts, chosen))
-        self.lengths = array("Q", compress(self.lengths, chosen))
+        self.lengths = array("I", compress(self.lengths, chosen))
         self.status = bytearray(compress(self.status, chosen))
         self.keywords = array("I", compress(self.keywords, chosen))
 
@@ -156,7 +203,7 @@ class Layout:
             return layout
         magic, checksum, count, *stamp = _HEADER.unpack_from(octets)
         body = octets[_HEADER.size :]
-        entry = 4 + 1 + 8 + 8 + 4
+        entry = 4 + 1 + 4 + 8 + 4
         if (
             magic != _MAGIC
             or len(body) != count * entry
@@ -164,6 +211,7 @@ class Layout:
         ):
             return layout
         layout.stamp = Stamp(*stamp)
+        layout.moved()
         at = 0
         for column in (
             layout.uids,

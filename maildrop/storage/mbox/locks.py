@@ -12,12 +12,20 @@ fcntl:   an open-file-description lock: it excludes every process' POSIX lock, a
          threads of ours too.  Readers share it.
 flock:   for hosts where the deliverers use it.
 dotlock: FILE.lock, made by link(2) from a file of its own so that it is safe on NFS
-         (liblockfile's way); writers only.  It is stale when its process is gone from
-         this host, or when it has not been touched for five minutes; a stale one is
-         renamed away before it is removed, so that two who find it stale cannot remove
-         each other's new lock.  Where the directory may not be written (a spool without
-         the group's right) the dotlock is left out, as mutt does.  On a full disk it
-         stays empty: what frees room, or only ends what was begun, must go on.
+         (liblockfile's way); writers make it.  Readers wait for one of others when the
+         file is not as it was: programs that know no other lock (lockfile(1) in shell
+         scripts) write it anew in place, and half of it is no news.  It is stale when
+         its process is gone from this host; when it names none and has not been touched
+         for five minutes; when besides the machine started since then, whatever process
+         has the number now.  A stale one is renamed away before it is removed, so that
+         two who find it stale cannot remove each other's new lock.  Where the directory
+         may not be written (a spool without the group's right) it is left out, as mutt
+         does.  On a full disk it stays empty: what frees room, or only ends what was
+         begun, must go on.
+
+Calls on one mailbox follow one another, so those that come after one that has waited
+in vain do not wait as long again, each: for as long as that one has waited they are
+refused after a moment.
 
 Errors: ``MailboxInUse`` when the wait is over, never a hang; ``NoSpace`` and its kin
 when the dotlock cannot be made.
@@ -27,7 +35,7 @@ import contextlib
 import fcntl
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from twisted.logger import Logger
@@ -39,6 +47,8 @@ from maildrop.storage.index.host import Host
 METHODS: Final = ("fcntl", "dotlock")
 #: Seconds after which an untouched dotlock of an unknown process is stale.
 STALE_AFTER: Final = 300.0
+#: Seconds to wait for a lock for which somebody has just waited in vain.
+_BRIEFLY: Final = 0.1
 
 _log = Logger()
 _FLOCK: Final = "hhqqi4x"
@@ -61,29 +71,42 @@ class MboxLock:
         self._methods = tuple(methods)
         self._made = False
         self._left = False  # we could not remove ours
+        self._refused_until = 0.0
 
     @contextlib.contextmanager
-    def held(self, fd: int, *, shared: bool = False) -> Iterator[None]:
+    def held(
+        self, fd: int, *, shared: bool = False, heed: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         """Hold the locks for a block.
 
         Args:
             fd: The open mbox; open for writing unless ``shared``.
             shared: For reading: others may read too, and no dotlock is made.
+            heed: Asked when reading meets a dotlock: whether that is to be waited for.
 
         Raises:
             MailboxInUse: Somebody held a lock for longer than the host's wait.
         """
         methods = [m for m in self._methods if not (shared and m == "dotlock")]
-        end = self._host.monotonic() + self._host.lock_seconds
+        began = self._host.monotonic()
+        brief = began < self._refused_until
+        wait = self._host.lock_seconds
+        end = began + (min(wait, _BRIEFLY) if brief else wait)
         pause = 0.001
-        while not self._try(fd, methods, shared=shared):
-            if self._host.monotonic() >= end:
+        while not self._try(fd, methods, shared=shared) or (
+            shared and self._must_heed(fd, methods, heed)
+        ):
+            now = self._host.monotonic()
+            if now >= end:
+                if not brief:
+                    self._refused_until = now + self._host.lock_seconds
                 raise MailboxInUse(
                     f"{self._path} is locked by another program"
                     f" for {self._host.lock_seconds:g} s"
                 )
             self._host.sleep(pause)
             pause = min(pause * 2, 0.2)
+        self._refused_until = 0.0
         try:
             yield
         finally:
@@ -94,6 +117,22 @@ class MboxLock:
             if not self._take(fd, method, shared=shared):
                 self._release(fd, methods[:index])
                 return False
+        return True
+
+    def _must_heed(
+        self, fd: int, methods: Sequence[str], heed: Callable[[], bool]
+    ) -> bool:
+        """Whether a reader is to wait for a dotlock; lets go of the locks then."""
+        if (
+            "dotlock" not in self._methods
+            or not os.path.lexists(self._dotlock)
+            or not heed()
+        ):
+            return False
+        self.clear_stale()
+        if not os.path.lexists(self._dotlock):
+            return False
+        self._release(fd, methods)
         return True
 
     def _take(self, fd: int, method: str, *, shared: bool) -> bool:
@@ -194,6 +233,9 @@ class MboxLock:
             self._disk.unlink(aside)
 
     def _is_stale(self, text: bytes, touched: float) -> bool:
+        old = self._host.clock() - touched > STALE_AFTER
+        if old and touched < self._host.started:
+            return True  # whoever has that number now, it is another process
         digits = text.strip(b" \n\0")
         if digits.isdigit() and 0 < int(digits) < 2**22:
             try:
@@ -204,7 +246,7 @@ class MboxLock:
                 return False
             else:
                 return False
-        return self._host.clock() - touched > STALE_AFTER
+        return old
 
 
 def _set_ofd_lock(fd: int, kind: int) -> None:

@@ -16,14 +16,12 @@ Order of the locks: mbox first, then ledger.
 | expunge | copied (``kept``); tail rewritten (``rewrite``); record | the file tells |
 | flags | ledger record | the file says less until ``settle`` |
 | settle | fields overwritten, or tail rewritten; layout saved | done again |
-| move | copied and synced there, then expunged here | in both mailboxes |
+| move | see ``moving`` | the next one goes on |
 """
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from twisted.logger import Logger
 
@@ -36,6 +34,8 @@ from maildrop.errors import (
 )
 from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
+from maildrop.mailbox.quota import Counted
+from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
@@ -44,15 +44,15 @@ from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.text_file import TextFile
 from maildrop.storage.mbox import intent
-from maildrop.storage.mbox.compose import compose, octets_of
+from maildrop.storage.mbox.compose import Staged
 from maildrop.storage.mbox.copying import copied
 from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.format import content, visible, visible_header
 from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.layout import Stamp
+from maildrop.storage.mbox.moving import Moves
 from maildrop.storage.mbox.numbered import MboxNumbered
 from maildrop.storage.mbox.places import Places
-from maildrop.storage.mbox.scan import digest
 from maildrop.storage.mbox.settling import settle
 from maildrop.storage.uidl_form import unique_ids
 
@@ -61,17 +61,6 @@ POP3_LOCK = "maildrop.pop3.lock"
 _HEADER_ROOM = 1 << 13
 
 _log = Logger()
-
-
-@dataclass(slots=True)
-class _Staged:
-    """Messages ready to be appended."""
-
-    messages: Sequence[NewMessage]
-    raw: list[bytes]
-    sizes: list[int]
-    digests: list[bytes]
-    restoring: Sequence[bytes] = ()
 
 
 class MboxMailbox(MboxNumbered):
@@ -85,6 +74,8 @@ class MboxMailbox(MboxNumbered):
         host: Disk, time, chance.
         remembered: Memory for pieces, shared by all mailboxes.
         kept: Where expunged messages are kept.
+        allowance: How much the account may still take.
+        moves: The moves of the account.
         optional: The file may be missing: then the mailbox is empty (INBOX).
     """
 
@@ -100,11 +91,16 @@ class MboxMailbox(MboxNumbered):
         host: Host,
         remembered: Remembered,
         kept: KeepFile,
+        allowance: Allowance,
+        moves: Moves,
         *,
         optional: bool,
     ) -> None:
         self.name = name
         self._kept = kept
+        self._allowance = allowance
+        allowance.opened(control, ledger)
+        self._moves = moves
         self._file = file
         self._control = control
         self._ledger = ledger
@@ -176,7 +172,7 @@ class MboxMailbox(MboxNumbered):
         if intent.is_open(self._ledger) and not self.read_only:
             with self._writing():
                 pass
-        with self._file.reading() as fd:
+        with self._file.reading(self._is_known) as fd:
             self._synchronize(fd)
             yield fd
 
@@ -191,6 +187,9 @@ class MboxMailbox(MboxNumbered):
             if self._optional:
                 raise translate(error, f"write {self._file.path}") from error
             raise MailboxVanished(f"{self._file.path} is gone") from error
+
+    def _is_known(self, found: os.stat_result) -> bool:
+        return self._places.knows(Stamp.of(found))
 
     def _synchronize(self, fd: int) -> None:
         with translated(f"read {self._file.path}"):
@@ -292,29 +291,26 @@ class MboxMailbox(MboxNumbered):
 
     # -- adding
 
-    def stage(self, messages: Sequence[NewMessage]) -> _Staged:
+    def stage(self, messages: Sequence[NewMessage]) -> Staged:
         """Put messages into the form of the file, in memory."""
-        now = self._host.clock()
-        staged = _Staged(messages, [], [], [])
-        for message in messages:
-            octets = octets_of(message)
-            date = now if message.date is None else message.date
-            asctime = time.asctime(time.gmtime(date)).encode()
-            staged.raw.append(compose(octets, message, asctime))
-            staged.sizes.append(len(octets))
-            staged.digests.append(digest(octets))
-        return staged
+        return Staged.of(messages, self._host.clock())
 
     def publish(self, staged: object, by: object | None) -> Sequence[int]:
         """Append the messages; file and ledger are synced."""
-        if not isinstance(staged, _Staged):
+        if not isinstance(staged, Staged):
             raise TypeError("publish takes what stage gave")
         with self._writing() as fd, self._ledger.locked():
+            before = after = self._allowance.begin()
+            if staged.messages:
+                how = staged.messages[0].counted
+                after = self._allowance.admit(before, staged.sizes, how)
             appendix = self._file.appendix(fd, staged.raw)
             intent.announce(self._ledger, appendix, staged.restoring)
             self._file.append(fd, appendix)
             try:
-                return self._record(staged, appendix.starts, by)
+                uids = self._record(staged, appendix.starts, by)
+                self._allowance.added(before, after)
+                return uids
             except MaildropError:
                 self._file.cut(fd, appendix.size)
                 raise
@@ -323,7 +319,7 @@ class MboxMailbox(MboxNumbered):
                 self._places.changed = True
 
     def _record(
-        self, staged: _Staged, starts: Sequence[int], by: object | None
+        self, staged: Staged, starts: Sequence[int], by: object | None
     ) -> Sequence[int]:
         table, now = self.table, int(self._host.clock())
         batch = self._ledger.batch()
@@ -391,7 +387,9 @@ class MboxMailbox(MboxNumbered):
         self, uids: Sequence[int], target: StoredMailbox, by: object | None
     ) -> Copied:
         """Copy, then remove."""
-        moved = self.copy(uids, target)
+        if isinstance(target, MboxMailbox):
+            return self._moves.move(self, uids, target, by)
+        moved = copied(self, uids, target, Counted.MOVED)
         self.expunge(moved.source, by, keep=False)
         return moved
 
@@ -488,6 +486,7 @@ class MboxMailbox(MboxNumbered):
             # this has mailboxes of others to close, and nobody to tell.
             _log.info("{path} not settled: {error}", path=self._file.path, error=error)
         finally:
+            self._allowance.closed(self._control, self._ledger)
             self._fragments.close()
             self._ledger.close()
 

@@ -169,7 +169,7 @@ class Places:
         if os.pread(fd, 5, end) != b"From " or not len(self.layout):
             return False
         starts = self.layout.starts
-        last = max(range(len(starts)), key=starts.__getitem__)
+        last = self.layout.last
         length = self.layout.lengths[last]
         row = self._ledger.table.row(self.layout.uids[last])
         if starts[last] + length != end or row is None:
@@ -180,13 +180,19 @@ class Places:
         return examine(starts[last], raw).digest == self._ledger.table.names.name(row)
 
     def _take_appended(self, found: Sequence[Found]) -> None:
-        table = self._ledger.table
         self._drop_expunged()
-        without_place = set(table.uids).difference(self.layout.uids)
-        unplaced = self._by_digest(sorted(without_place))
+        known = len(self.layout)
+        unplaced = self._by_digest(self._without_place())
         new = [one for one in found if not self._place(one, unplaced)]
-        self._restore_order()
+        self._restore_order(known)
         self._number(new)
+
+    def _without_place(self) -> Sequence[int]:
+        """UIDs of the ledger that the layout lacks, ascending."""
+        uids, placed = self._ledger.table.uids, self.layout.uids
+        if uids[: len(placed)] == placed:
+            return uids[len(placed) :]
+        return sorted(set(uids).difference(placed))
 
     def _take_all(self, found: Sequence[Found]) -> None:
         before = dict(zip(self.layout.uids, self._file_flags(), strict=True))
@@ -264,24 +270,30 @@ class Places:
                 batch.first_recent(table.uid_next + seen[-1])
         self._ledger.commit(batch)
 
-    def _restore_order(self) -> None:
-        """Put the rows of the layout in UID order again."""
+    def _restore_order(self, known: int = 0) -> None:
+        """Put the rows of the layout in UID order again.
+
+        Args:
+            known: So many of the first are.
+        """
         layout = self.layout
         uids = layout.uids
-        if all(before < after for before, after in pairwise(uids)):
+        added = uids[max(known - 1, 0) :]
+        if all(before < after for before, after in pairwise(added)):
             return
+        layout.moved()
         order = sorted(range(len(uids)), key=uids.__getitem__)
         layout.uids = array("I", map(uids.__getitem__, order))
         layout.starts = array("Q", map(layout.starts.__getitem__, order))
-        layout.lengths = array("Q", map(layout.lengths.__getitem__, order))
+        layout.lengths = array("I", map(layout.lengths.__getitem__, order))
         layout.keywords = array("I", map(layout.keywords.__getitem__, order))
         layout.status = bytearray(map(layout.status.__getitem__, order))
 
     def _drop_expunged(self) -> None:
         """Forget the places of messages that another process expunged."""
-        gone = set(self.layout.uids).difference(self._ledger.table.uids)
-        if gone:
-            self.layout.keep(lambda uid: uid not in gone)
+        uids, placed = self._ledger.table.uids, self.layout.uids
+        if uids[: len(placed)] != placed:
+            self.layout.remove(set(placed).difference(uids))
 
     def _file_flags(self) -> Iterable[tuple[int, int]]:
         return zip(self.layout.status, self.layout.keywords, strict=True)

@@ -24,6 +24,7 @@ from maildrop.durable import Content
 from maildrop.errors import MailboxNotFound, MailboxNotSelectable, MaildropError
 from maildrop.mailbox.interfaces import MailboxEntry, NewMessage
 from maildrop.mailbox.keeping import Kept, Restored
+from maildrop.mailbox.quota import Counted
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.locks import locked
 from maildrop.storage.mbox.kept import KeepFile, key_of
@@ -143,6 +144,7 @@ class KeptMail:
                     flags=one.flags,
                     keywords=one.keywords,
                     date=one.date,
+                    counted=Counted.MOVED,
                 )
         if batch:
             yield batch

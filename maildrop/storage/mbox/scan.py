@@ -9,6 +9,11 @@ The file is read in pieces, never mapped: a program that truncates it while it i
 would end the process.  A piece ends where its last message begins; that one is read
 again with the next piece, which is larger if it still is the only one.
 
+The message in which UW-IMAP and Pine keep their numbers is hidden from readers and kept
+in the file.  Those numbers, and X-UID and X-IMAPbase of other servers, are taken over
+once, by ``maildrop adopt``, and never by reading: whoever lost the ledger would else
+get old numbers back of which new ones were given since.
+
 The digest names a message's content whatever its place and flags: it leaves out the
 From_ line and the fields that belong to the file, and is what keeps UIDs with their
 messages when another program edits the file.
@@ -29,6 +34,7 @@ from maildrop.storage.mbox.format import (
     content,
     messages,
     metadata,
+    split_header,
     visible,
 )
 
@@ -36,7 +42,9 @@ PIECE: Final = 1 << 22
 #: Longest message that is read, in octets: all of it has to go into memory.
 MESSAGE_MAX: Final = 1 << 29
 #: The first message of files written by UW-IMAP and Pine, which holds only their data.
-_PSEUDO: Final = re.compile(rb"(?:\A|\n)X-IMAP: ")
+#: A sender who writes the one field alone does not make his mail vanish.
+_PSEUDO: Final = re.compile(rb"\nX-IMAP:")
+_PSEUDO_SUBJECT: Final = re.compile(rb"\nSubject: DON'T DELETE THIS MESSAGE")
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -124,8 +132,11 @@ def raw_messages(
 
 def is_pseudo(raw: bytes) -> bool:
     """Whether a first message is the folder data of UW-IMAP or Pine."""
-    header = raw[: max(raw.find(b"\n\n"), raw.find(b"\n\r\n"))]
-    return _PSEUDO.search(header) is not None
+    if _PSEUDO.search(raw) is None:
+        return False
+    stored = content(raw)
+    header = b"\n" + stored[: split_header(stored)]
+    return all(part.search(header) for part in (_PSEUDO, _PSEUDO_SUBJECT))
 
 
 def examine(offset: int, raw: bytes) -> Found:

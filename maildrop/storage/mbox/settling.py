@@ -1,7 +1,8 @@
 """Writing what the ledger knows into the mbox: flags, and the removal of messages.
 
 In this file:
-    settle    brings the file up to the ledger
+    settle       brings the file up to the ledger
+    differing    where octets differ from others
 
 Flags go into the padded Status fields that our own messages begin with, in place;
 nothing moves.  A message of another program has no such fields: the file is rewritten
@@ -10,8 +11,9 @@ removed; what stands before it is not touched.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
-from itertools import compress
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
 
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.storage.index.table import IndexTable
@@ -27,7 +29,9 @@ from maildrop.storage.mbox.format import (
 from maildrop.storage.mbox.layout import OLD, Layout, Stamp
 
 #: Octets in which the From_ line and the header of most messages end.
-_HEAD = 1 << 14
+_HEAD: Final = 1 << 14
+_SYSTEM_ONLY: Final = bytes(octet & ALL_SYSTEM for octet in range(256))
+_NOT_NUL: Final = re.compile(rb"[^\0]").finditer
 
 
 def settle(
@@ -71,7 +75,7 @@ def settle(
         layout.keywords[row] = table.keyword_bits(known.keywords)
     if removed:
         gone = set(removed)
-        layout.keep(lambda uid: uid not in gone)
+        layout.remove(gone)
     layout.stamp = Stamp.of(os.fstat(fd))
     return bool(fields)
 
@@ -80,7 +84,8 @@ def _changed_fields(
     fd: int, layout: Layout, table: IndexTable, removed: Collection[int]
 ) -> Iterator[tuple[int, bytes]]:
     """Rows whose flags in the file are not the ledger's, and the fields they need."""
-    for place, uid in enumerate(layout.uids):
+    for place in _unlike(layout, table):
+        uid = layout.uids[place]
         row = table.row(uid)
         if row is None or uid in removed:
             continue
@@ -98,6 +103,28 @@ def _changed_fields(
                 unterminated=metadata(content(head)).unterminated,
             ),
         )
+
+
+def _unlike(layout: Layout, table: IndexTable) -> Sequence[int]:
+    """The rows in which the file may show other flags than the ledger."""
+    if layout.uids != table.uids:
+        return range(len(layout))
+    shown = layout.status.translate(_SYSTEM_ONLY)
+    places = set(differing(shown, table.flags.translate(_SYSTEM_ONLY)))
+    if layout.keywords != table.keywords:
+        width = layout.keywords.itemsize
+        octets = differing(layout.keywords.tobytes(), table.keywords.tobytes())
+        places.update(at // width for at in octets)
+    return sorted(places)
+
+
+def differing(some: bytes | bytearray, others: bytes | bytearray) -> list[int]:
+    """Where octets differ from others, as many.  Cost: some passes of memcpy."""
+    if some == others:
+        return []
+    unlike = int.from_bytes(some, "little") ^ int.from_bytes(others, "little")
+    octets = unlike.to_bytes(len(some), "little")
+    return [found.start() for found in _NOT_NUL(octets)]
 
 
 def _head(fd: int, layout: Layout, row: int) -> bytes:
@@ -136,9 +163,7 @@ def _rewrite(
     first: int,
 ) -> None:
     """Write everything from ``first`` on anew, without the removed messages."""
-    moved = (start >= first for start in layout.starts)
-    order = sorted(compress(range(len(layout)), moved), key=layout.starts.__getitem__)
-    kept = [row for row in order if layout.uids[row] not in removed]
+    kept = [row for row in layout.behind(first) if layout.uids[row] not in removed]
     places: list[tuple[int, int]] = []
 
     def pieces() -> Iterator[bytes]:

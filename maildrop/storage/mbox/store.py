@@ -14,8 +14,8 @@ mailbox, below ``control``: ``INBOX``, and ``=a/=b`` for the mailbox ``a/b``.
 | operation | steps | a crash in between |
 |---|---|---|
 | create | directories made; file made; directory synced | some empty levels |
-| delete | copied (``kept``); control directory, file removed | numbered anew |
-| rename | control renamed; file renamed | the new name has a ledger and no file |
+| delete | copied (``kept``); file removed; control directory | its ledger stays |
+| rename | see ``renaming`` | the next one goes on |
 
 Security: a name is cut into levels, and each level is encoded and checked before it
 touches the disk; no level is ``.``, ``..``, begins with a dot or ends like a lock.
@@ -25,8 +25,7 @@ Symbolic links are not followed: not as a mailbox, nor as a directory of mailbox
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from maildrop.durable import open_to_read, translate, translated
@@ -41,14 +40,16 @@ from maildrop.errors import (
     ProtocolSyntaxError,
     StorageFailure,
 )
-from maildrop.imap.wire.mailbox_name import decode, encode
+from maildrop.imap.wire.mailbox_name import encode, level as read_level
 from maildrop.mailbox.interfaces import MailboxEntry
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.mailbox.names import check
+from maildrop.mailbox.quota import Quota, Reached, Usage
+from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.numbering import renumber
-from maildrop.storage.index.opening import LOG, still
+from maildrop.storage.index.opening import LOG
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.index.uid_validity import next_uid_validity
 from maildrop.storage.maildir.subscriptions import Subscriptions
@@ -56,6 +57,8 @@ from maildrop.storage.mbox.file import MboxFile
 from maildrop.storage.mbox.kept import KeepFile
 from maildrop.storage.mbox.locks import METHODS
 from maildrop.storage.mbox.mailbox import MboxMailbox
+from maildrop.storage.mbox.moving import Moves
+from maildrop.storage.mbox.renaming import Renaming, still_if_there
 from maildrop.storage.mbox.restoring import KeptMail
 from maildrop.storage.name_lists import NameList
 
@@ -98,8 +101,16 @@ class MboxStore:
         self._owner = owner
         self._subscribed = Subscriptions(folders, host, "/")
         self._special = NameList(os.path.join(control, "maildrop.special-use"), host)
+        self._moves = Moves(control, host, self._opened)
+        self._renaming = Renaming(
+            control,
+            host,
+            lambda name: (self._path(name), self._control_of(name)),
+            self._special,
+        )
         self._keep_file = KeepFile(control, host)
         self._kept = KeptMail(control, host, self._keep_file, self)
+        self._allowance = Allowance(control, self._with_ledgers, host)
 
     # -- names and paths
 
@@ -139,10 +150,16 @@ class MboxStore:
                 return None
         return mode
 
+    def _go_on(self) -> None:
+        """Finish what somebody died of."""
+        self._renaming.go_on()
+        self._moves.go_on()
+
     # -- listing
 
     def entries(self) -> list[MailboxEntry]:
         """Every mailbox and level."""
+        self._go_on()
         special = {name: use for name, use in self._special.pairs() if use}
         found = dict(self._walk(self._folders, "", 1))
         parents = {name.rpartition("/")[0] for name in found}
@@ -183,13 +200,15 @@ class MboxStore:
         if entry.name.startswith(".") or entry.name.endswith(".lock"):
             return None
         try:
-            level = decode(entry.name.encode("utf-8", "surrogateescape"))
-        except ProtocolSyntaxError:
+            level = read_level(os.fsencode(entry.name))
+            found = encode(level).decode("ascii") == entry.name
+        except (ProtocolSyntaxError, UnicodeError):
             return None
-        if "/" in level:
+        if not found or "/" in level:  # by its name it could not be opened
             return None
-        name = f"{above}/{level}" if above else level
-        return "INBOX" if name.upper() == "INBOX" else name
+        if not above and level.upper() == "INBOX" and level != "INBOX":
+            return None  # to clients that is INBOX
+        return f"{above}/{level}" if above else level
 
     def _is_mailbox(self, entry: "os.DirEntry[str]") -> bool:
         if entry.path == self._inbox or not entry.is_file(follow_symlinks=False):
@@ -202,6 +221,10 @@ class MboxStore:
 
     def open(self, name: str) -> MboxMailbox:
         """Open a mailbox."""
+        self._go_on()
+        return self._opened(name)
+
+    def _opened(self, name: str) -> MboxMailbox:
         if name == "INBOX":
             path = self._inbox
         else:
@@ -223,6 +246,8 @@ class MboxStore:
             self._host,
             self._remembered,
             self._keep_file,
+            self._allowance,
+            self._moves,
             optional=name == "INBOX",
         )
 
@@ -251,6 +276,7 @@ class MboxStore:
 
     def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox and the levels above it."""
+        self._go_on()
         path = self._path(name)
         kind = self._kind(name)
         if kind == stat.S_IFREG or name == "INBOX":
@@ -292,6 +318,7 @@ class MboxStore:
         """Remove a mailbox and its messages."""
         if name == "INBOX":
             raise MailboxNotRemovable("INBOX stays")
+        self._go_on()
         path, kind = self._path(name), self._kind(name)
         if kind is None:
             raise MailboxNotFound(f"no mailbox {name!r}")
@@ -305,7 +332,7 @@ class MboxStore:
                 control = self._control_of(name)
                 if self._keep_file.keeping.seconds:
                     self._keep_all(name)
-                with self._still(control):
+                with still_if_there(control, self._host):
                     disk.unlink(path)
                     disk.synchronize_directory(os.path.dirname(path))
                     disk.remove_tree(control)
@@ -321,38 +348,25 @@ class MboxStore:
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename with all children; INBOX moves its messages."""
-        if self._kind(new_name) is not None or new_name == "INBOX":
-            raise MailboxExists(f"mailbox {new_name!r} exists")
-        if name == "INBOX":
-            self._move_inbox(new_name)
-            return
-        if self._kind(name) is None:
-            raise MailboxNotFound(f"no mailbox {name!r}")
-        if new_name.startswith(name + "/"):
-            raise MailboxNameInvalid(f"{new_name!r} lies below {name!r}")
-        disk = self._host.disk
-        old, new = self._path(name), self._path(new_name)
-        with translated(f"rename {old}"):
-            self._make_levels(new_name)
-            control, target = self._control_of(name), self._control_of(new_name)
-            disk.remove_tree(target)
-            with self._still(control):
-                if os.path.isdir(control):
-                    self._make_directories(os.path.dirname(target))
-                    disk.rename(control, target)
-                disk.rename(old, new)
-            for path in {os.path.dirname(old), os.path.dirname(new)}:
-                disk.synchronize_directory(path)
-        for special, use in self._special.pairs():
-            if special == name or special.startswith(name + "/"):
-                self._special.remove(special)
-                self._special.add(new_name + special[len(name) :], use)
+        self._go_on()
 
-    def _still(self, control: str) -> AbstractContextManager[None]:
-        """Keep everybody from the ledger of a mailbox, if it has one."""
-        if os.path.exists(os.path.join(control, LOG)):
-            return still(control, self._host)
-        return contextlib.nullcontext()
+        def check() -> None:
+            if self._kind(new_name) is not None or new_name == "INBOX":
+                raise MailboxExists(f"mailbox {new_name!r} exists")
+            if name == "INBOX":
+                return
+            if self._kind(name) is None:
+                raise MailboxNotFound(f"no mailbox {name!r}")
+            if new_name.startswith(name + "/"):
+                raise MailboxNameInvalid(f"{new_name!r} lies below {name!r}")
+            with translated(f"rename {name!r}"):
+                self._make_levels(new_name)
+
+        if name == "INBOX":
+            check()
+            self._move_inbox(new_name)
+        else:
+            self._renaming.rename(name, new_name, check)
 
     def _move_inbox(self, new_name: str) -> None:
         self.create(new_name)
@@ -405,6 +419,36 @@ class MboxStore:
             self._host.disk.make_directories(path)
         except FileExistsError:
             raise StorageFailure(f"{path} is no directory") from None
+
+    # -- quota
+
+    def limit(
+        self, quota: Quota | None, reached: Callable[[Reached], None] | None = None
+    ) -> None:
+        """From now on refuse what goes beyond the limits."""
+        self._allowance.limit(quota, reached)
+
+    def usage(self, *, recount: bool = False) -> Usage:
+        """What is there."""
+        if recount:
+            for entry in self.entries():
+                if entry.selectable:
+                    mailbox = self.open(entry.name)
+                    try:
+                        mailbox.refresh()
+                    finally:
+                        mailbox.close()
+        return self._allowance.used(recount=recount)
+
+    def _with_ledgers(self) -> Iterator[str]:
+        """The control directories of all mailboxes that there are."""
+        yield os.path.join(self._control, "INBOX")
+        for directory, below, files in os.walk(self._control):
+            below[:] = [name for name in below if name.startswith("=")]
+            levels = os.path.relpath(directory, self._control).split(os.sep)
+            path = os.path.join(self._folders, *[level[1:] for level in levels])
+            if LOG in files and levels[0] != "." and os.path.lexists(path):
+                yield directory
 
     # -- what was expunged
 

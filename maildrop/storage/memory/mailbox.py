@@ -8,8 +8,10 @@ from maildrop.errors import MailboxInUse, MailboxVanished, MessageExpunged
 from maildrop.mailbox.flags import ALL_SYSTEM, FlagChange, Operation, combined
 from maildrop.mailbox.interfaces import Copied, NewMessage, StoredMailbox
 from maildrop.mailbox.keeping import Kept
+from maildrop.mailbox.quota import Counted
 from maildrop.mailbox.table import Journal, MessageTable
 from maildrop.message.fragments import fragment
+from maildrop.storage.memory.allowance import Allowance
 from maildrop.storage.memory.shelf import Shelf
 
 
@@ -25,11 +27,13 @@ class MemoryMailbox:
         uid_validity: int,
         now: Callable[[], float],
         shelf: Shelf | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self.table = MessageTable(uid_validity)
         self._now = now
         self._shelf = shelf or Shelf()
+        self._allowance = allowance or Allowance(lambda: [self.table])
         self._octets: dict[int, bytes] = {}
         self._came: dict[int, int] = {}
         self._fragments: dict[tuple[int, bytes], bytes] = {}
@@ -48,6 +52,8 @@ class MemoryMailbox:
         fresh = copy.copy(self)
         fresh.table = copy.copy(self.table)
         fresh.table.uid_validity = uid_validity
+        if not len(fresh.table):
+            fresh.table.uid_next = fresh.table.first_recent = 1
         fresh.table.journal = Journal()
         self._gone = True
         return fresh
@@ -149,7 +155,10 @@ class MemoryMailbox:
         bits = [
             table.keyword_bits(message.keywords, create=True) for message, _ in staged
         ]
-        return [
+        if staged:
+            sizes = [len(octets) for _, octets in staged]
+            self._allowance.admit(sizes, staged[0][0].counted)
+        uids = [
             self._add(
                 octets,
                 int(self._now()) if message.date is None else message.date,
@@ -158,6 +167,8 @@ class MemoryMailbox:
             )
             for (message, octets), keywords in zip(staged, bits, strict=True)
         ]
+        self._allowance.added()
+        return uids
 
     def _add(self, octets: bytes, date: int, flags: int, keywords: int) -> int:
         uid = self.table.uid_next
@@ -178,6 +189,11 @@ class MemoryMailbox:
 
     def copy(self, uids: Sequence[int], target: StoredMailbox) -> Copied:
         """Copy messages."""
+        return self._copy(uids, target, Counted.LIMITED)
+
+    def _copy(
+        self, uids: Sequence[int], target: StoredMailbox, counted: Counted
+    ) -> Copied:
         if not isinstance(target, MemoryMailbox):
             raise TypeError("copy between stores of different kinds")
         table = self.table
@@ -189,6 +205,7 @@ class MemoryMailbox:
             for row in rows
         ]
         source = [table.uids[row] for row in rows]
+        target._allowance.admit([table.sizes[row] for row in rows], counted)
         new = [
             target._add(
                 self._octets[uid],
@@ -198,13 +215,14 @@ class MemoryMailbox:
             )
             for uid, row, keywords in zip(source, rows, bits, strict=True)
         ]
+        target._allowance.added()
         return Copied(target.table.uid_validity, source, new)
 
     def move(
         self, uids: Sequence[int], target: StoredMailbox, by: object | None
     ) -> Copied:
         """Move messages."""
-        copied = self.copy(uids, target)
+        copied = self._copy(uids, target, Counted.MOVED)
         self.expunge(copied.source, by, keep=False)
         return copied
 

@@ -23,6 +23,9 @@ from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import MailboxEntry, NewMessage
 from maildrop.mailbox.keeping import Freed, Keeping, Kept, Restored
 from maildrop.mailbox.names import check
+from maildrop.mailbox.quota import Counted, Quota, Reached, Usage
+from maildrop.mailbox.table import MessageTable
+from maildrop.storage.memory.allowance import Allowance
 from maildrop.storage.memory.mailbox import MemoryMailbox
 from maildrop.storage.memory.shelf import Shelf
 
@@ -61,12 +64,16 @@ class MemoryStore:
         self._subscribed: set[str] = set()
         self._provided = False
         self._shelf = Shelf()
+        self._allowance = Allowance(self._tables)
         self._add("INBOX")
 
     def _add(self, name: str) -> None:
         self._mailboxes[name] = MemoryMailbox(
-            name, next(self._validities), self._now, self._shelf
+            name, next(self._validities), self._now, self._shelf, self._allowance
         )
+
+    def _tables(self) -> list[MessageTable]:
+        return [each.table for each in self._mailboxes.values() if each is not None]
 
     def entries(self) -> list[MailboxEntry]:
         """Every mailbox and level."""
@@ -180,6 +187,19 @@ class MemoryStore:
             self._special[name] = (use,)
             self._subscribed.add(name)
 
+    # -- quota
+
+    def limit(
+        self, quota: Quota | None, reached: Callable[[Reached], None] | None = None
+    ) -> None:
+        """From now on refuse what goes beyond the limits."""
+        self._allowance.limit(quota, reached)
+
+    def usage(self, *, recount: bool = False) -> Usage:
+        """What is there."""
+        del recount  # it is counted anew each time
+        return self._allowance.used()
+
     # -- what was expunged
 
     def keep(self, keeping: Keeping) -> None:
@@ -209,6 +229,7 @@ class MemoryStore:
                 flags=each.flags,
                 keywords=each.keywords,
                 date=each.date,
+                counted=Counted.MOVED,
             )
             [uid] = mailbox.publish(mailbox.stage([new]), None)
             del self._shelf.kept[each.place]

@@ -16,13 +16,13 @@ cut off by the next export, and written again.
 
 import os
 import re
-import time
 from collections.abc import Sequence
 from typing import Final
 
 from maildrop.durable import Disk, translate, translated
 from maildrop.imap.wire.mailbox_name import encode
 from maildrop.mailbox.outside import Outside, TargetInUse
+from maildrop.storage.mbox.compose import asctime
 from maildrop.storage.mbox.format import from_line, status_fields, stored_form
 
 _RETURN_PATH: Final = re.compile(rb"(?:\A|\n)[Rr]eturn-[Pp]ath: *<([^>\r\n]*)>")
@@ -136,6 +136,5 @@ def _composed(message: Outside) -> bytes:
         old=True,
         unterminated=not octets.endswith(b"\r\n"),
     )
-    asctime = time.asctime(time.gmtime(message.date or 0)).encode("ascii")
-    line = from_line(sender[1] if sender else b"", asctime)
+    line = from_line(sender[1] if sender else b"", asctime(message.date or 0))
     return line + stored_form(octets, fields) + b"\n"

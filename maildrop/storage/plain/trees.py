@@ -31,7 +31,7 @@ from maildrop.errors import (
     ProtocolSyntaxError,
     StorageFailure,
 )
-from maildrop.imap.wire.mailbox_name import decode
+from maildrop.imap.wire.mailbox_name import level as read_level
 from maildrop.mailbox.names import check
 from maildrop.mailbox.outside import SourceMailbox
 from maildrop.storage.index.host import Host
@@ -180,7 +180,7 @@ def _level(file_name: str) -> str | None:
     """One level of a name; None for a file name that cannot be one."""
     hidden = file_name.startswith(_DOT)
     try:
-        level = decode(os.fsencode(file_name.removeprefix(_DOT)))
+        level = read_level(os.fsencode(file_name.removeprefix(_DOT)))
         level = f".{level}" if hidden else level
     except ProtocolSyntaxError:
         level = file_name

@@ -26,10 +26,16 @@ def open_ledger(tmp_path: Path, host: Host) -> Iterator[OpenLedger]:
     """Opens the ledger in ``tmp_path``; closed when the test ends."""
     opened: list[Ledger] = []
 
-    def open_one(boot: bytes = b"", **limits: int) -> Ledger:
+    def open_one(
+        boot: bytes = b"", log_octets: int = 1 << 16, messages_max: int = 1 << 24
+    ) -> Ledger:
         its_host = dataclasses.replace(host, boot=boot) if boot else host
         ledger = Ledger(
-            str(tmp_path), its_host, lambda above: max(above + 1, 1000), **limits
+            str(tmp_path),
+            its_host,
+            lambda above: max(above + 1, 1000),
+            log_octets=log_octets,
+            messages_max=messages_max,
         )
         opened.append(ledger)
         return ledger

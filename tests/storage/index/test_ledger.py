@@ -74,6 +74,33 @@ def test_sessions_do_not_outlive_messages_put_in_another_order(
         other.refresh()
 
 
+def test_uids_are_expunged_in_whatever_order_they_are_named(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    add(ledger, b"a", b"b", b"c")
+    expunge(ledger, 3, 1)
+    assert list(ledger.table.uids) == list(open_ledger().table.uids) == [2]
+
+
+def test_a_keyword_that_no_client_may_be_told_gets_another_name(
+    open_ledger: OpenLedger,
+) -> None:
+    """RFC 9051 section 9, ``flag-keyword``: a line end would end the response."""
+    ledger = open_ledger()
+    add(ledger, b"a")
+    flag(ledger, 1, 0, "good")
+    with ledger.locked():
+        ledger.table.keyword_names.append("x)\r\n* BYE")
+        ledger.rewrite()
+    assert open_ledger().table.keyword_names == ["good", "maildrop-1"]
+    with ledger.locked():
+        batch = ledger.batch()
+        batch.keyword_names(1, ["Good"])
+        ledger.commit(batch)
+    assert open_ledger().table.keyword_names == ["good", "maildrop-1"]
+
+
 def test_keywords_of_two_processes_get_different_bits(open_ledger: OpenLedger) -> None:
     one, other = open_ledger(), open_ledger()
     add(one, b"a", b"b")

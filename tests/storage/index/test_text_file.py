@@ -120,11 +120,14 @@ def test_without_a_file_nothing_is_covered(open_text: OpenText, tmp_path: Path) 
     assert not (tmp_path / TEXT).exists()
 
 
-def test_what_was_added_is_found_by_every_process(open_text: OpenText) -> None:
+def test_what_was_added_is_found_by_every_process(
+    open_text: OpenText, tmp_path: Path
+) -> None:
     ours, other = open_text(), open_text()
     assert cover(ours, 20) == 20
     for text in (ours, other, open_text()):
         assert text.covered() == 20
+        assert text.octets == (tmp_path / TEXT).stat().st_size
         assert find(text, "s7x") == [7]
         assert find(text, "s7x", Where.BODY) == []
         assert find(text, "b7x", Where.HEADER) == []
@@ -157,12 +160,13 @@ def test_a_message_that_cannot_be_read_or_is_too_long_is_absent(
     assert (list(found.fits), list(found.absent), found.upto) == ([3], [1, 2], 3)
 
 
-def test_a_full_file_takes_no_more(open_text: OpenText, tmp_path: Path) -> None:
-    text = open_text(octets=600)
-    last = cover(text, 20)
-    assert 0 < last < 20
-    assert (tmp_path / TEXT).stat().st_size <= 600
-    assert text.add([last + 1], [message(last + 1)], last) == last
+def test_one_that_is_removed_is_begun_anew(open_text: OpenText, tmp_path: Path) -> None:
+    text = open_text()
+    cover(text, 8)
+    text.remove()
+    assert not (tmp_path / TEXT).exists()
+    text.remove()
+    assert cover(text, 4) == 4
 
 
 def test_a_file_that_was_removed_is_begun_anew(

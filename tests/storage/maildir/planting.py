@@ -13,7 +13,7 @@ from maildrop.storage.findings import Code
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from maildrop.storage.maildir.store import MaildirStore
-from tests.storage.planting import LONG_AGO, Ground, Plant, cell
+from tests.storage.planting import FROM_FILES, LONG_AGO, Ground, Plant, cell, section
 
 __all__ = ["FOLDERS", "LONG_AGO", "Grounds", "Plant"]
 
@@ -90,6 +90,8 @@ def _same_names(table: IndexTable) -> None:
 
 
 FOLDERS = (
+    *(section(name, renumbers=False) for name in FROM_FILES),
+    section("names", renumbers=False, moves=(1,)),
     Plant(
         "a size is 0 and nothing is cached",
         Code.LEDGER_SIZE_WRONG,

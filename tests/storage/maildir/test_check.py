@@ -17,9 +17,9 @@ from tests.storage.maildir.conftest import OpenStore
 from tests.storage.maildir.planting import FOLDERS, Grounds
 from tests.storage.maildir.planting_files import ACCOUNT, CACHE, FILES
 from tests.storage.maildir.planting_text import TEXT
-from tests.storage.planting import CONTROL, LEDGER, Plant, kept
+from tests.storage.planting import CONTROL, LEDGER, SECTIONS, Plant, kept
 
-PLANTS = (*CONTROL, *LEDGER, *FOLDERS, *CACHE, *TEXT, *FILES, *ACCOUNT)
+PLANTS = (*CONTROL, *SECTIONS, *LEDGER, *FOLDERS, *CACHE, *TEXT, *FILES, *ACCOUNT)
 plants = pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
 
 

@@ -11,6 +11,7 @@ from maildrop.durable import Content
 from maildrop.errors import MessageExpunged
 from maildrop.mailbox.flags import FLAGGED, SEEN, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.table import MessageTable
 from maildrop.storage.maildir.contents import Inodes
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from tests.storage.maildir.conftest import OpenStore
@@ -163,12 +164,21 @@ def test_a_foreign_message_that_was_read_at_its_arrival_keeps_its_uid(
     assert inbox.read(2) == b"Subject: x\r\n\r\nother\r\n"
 
 
+def table_of(count: int) -> MessageTable:
+    table = MessageTable(1)
+    for uid in range(1, count + 1):
+        table.append_row(uid, 1, 0, 0, 0, 1)
+    return table
+
+
 def test_inodes_follow_their_rows_through_removals() -> None:
-    inodes = Inodes()
-    uids = array("I", [1, 2, 3])
-    inodes.follow(uids)
+    table = table_of(3)
+    inodes = Inodes(table)
+    inodes.follow()
     inodes.added([10, 20, 30])
-    inodes.follow(array("I", [1, 3, 4]))
+    table.remove_rows([1], 2, None)
+    table.append_row(4, 1, 0, 0, 0, 3)
+    inodes.follow()
     assert list(inodes.numbers) == [10, 30, 0]
     now = array("I", [10, 31, 40])
     assert inodes.compare(range(3), [b"a", b"b", b"c"], now) == [1]
@@ -176,8 +186,20 @@ def test_inodes_follow_their_rows_through_removals() -> None:
     assert inodes.compare([2], [b"c"], array("I", [41])) == [2]
 
 
+def test_rows_whose_inode_is_not_known_yet_can_be_removed() -> None:
+    table = table_of(2)
+    inodes = Inodes(table)
+    inodes.follow()
+    inodes.added([10, 20])
+    table.append_row(3, 1, 0, 0, 0, 2)
+    table.append_row(4, 1, 0, 0, 0, 2)
+    table.remove_rows([1, 2], 3, None)
+    inodes.follow()
+    assert list(inodes.numbers) == [10, 0]
+
+
 def test_the_inode_in_a_name_of_ours_is_known_from_the_start() -> None:
-    inodes = Inodes()
-    inodes.follow(array("I", [1, 2]))
+    inodes = Inodes(table_of(2))
+    inodes.follow()
     names = [b"1.M1P1V1IAQ0.host", b"2.M1P1V1IAQ1.host"]
     assert inodes.compare(range(2), names, array("I", [10, 11])) == [1]

@@ -3,10 +3,11 @@
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
 from tests.storage.numbering import NumberingContract
+from tests.storage.quota import QuotaContract
 from tests.storage.undelete import UndeleteContract
 
 
 class TestMaildir(
-    StoreContract, HierarchyContract, NumberingContract, UndeleteContract
+    StoreContract, HierarchyContract, NumberingContract, QuotaContract, UndeleteContract
 ):
     """A Maildir with Maildir++ folders."""

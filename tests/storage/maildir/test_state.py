@@ -112,3 +112,57 @@ def test_times_long_past_are_settled_at_once(clock: Clock) -> None:
     old: Times = (1_600_000_000_000_000_000, 1_600_000_000_000_000_000)
     scanned(it, clock, old)
     assert it.settled
+
+
+def settled(clock: Clock) -> Known:
+    it = known(clock)
+    scanned(it, clock, FINE)
+    clock.advance(0.4)
+    scanned(it, clock, FINE)
+    assert it.settled
+    return it
+
+
+def test_after_a_delivery_of_ours_only_new_has_to_be_looked_at(clock: Clock) -> None:
+    it = settled(clock)
+    delivered = FINE[0] + 1, FINE[1]
+    it.changed_by_us(FINE, delivered)
+    assert it.current(delivered)
+    assert it.needs_only_new(delivered)
+    clock.advance(0.4)
+    assert not it.current(delivered)
+    assert it.needs_only_new(delivered)
+    it.scanned(delivered, clock(), clock(), only_new=True)
+    assert it.settled
+
+
+def test_after_a_change_of_cur_both_have_to_be_looked_at_in_the_end(
+    clock: Clock,
+) -> None:
+    it = settled(clock)
+    it.changed_by_us(FINE, LATER)
+    assert it.needs_only_new(LATER)
+    delivered = FINE[0] + 1, LATER[1]
+    it.scanned(delivered, clock(), clock(), only_new=True)
+    assert not it.settled
+    clock.advance(0.4)
+    assert not it.current(delivered)
+    assert not it.needs_only_new(delivered)
+    scanned(it, clock, delivered)
+    assert it.settled
+
+
+def test_a_time_of_cur_that_is_not_known_has_both_looked_at(clock: Clock) -> None:
+    it = settled(clock)
+    assert not it.needs_only_new(LATER)
+
+
+def test_many_messages_put_the_first_scan_off_for_longer(clock: Clock) -> None:
+    host = dataclasses.replace(Host.here(), monotonic=clock)
+    few, many = Known(host, 100), Known(host, 100_000)
+    for it in (few, many):
+        it.take(settled(clock).octets())
+        it.changed_by_us(FINE, LATER)
+    clock.advance(1.0)
+    assert not few.current(LATER)
+    assert many.current(LATER)

@@ -22,7 +22,13 @@ from pathlib import Path
 from typing import Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from maildrop.durable import Content
 from maildrop.errors import MailboxVanished
@@ -118,6 +124,13 @@ class MaildirWriters(RuleBasedStateMachine):
 
     def touched(self, path: Path) -> None:
         self.tick(path.parent)
+
+    @initialize()
+    def begin(self) -> None:
+        """A message of each kind."""
+        for kind in ("procmail", "dovecot", "cp"):
+            self.deliver(kind=kind)
+        self.add(at=0, flags=0, two=True)
 
     # -- other programs deliver
 

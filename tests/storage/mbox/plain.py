@@ -69,15 +69,15 @@ def _stored(raw: bytes) -> Stored:
         header, blank = header + blank[:1], blank[1:]
     shown, flags, keywords, pseudo = [], 0, set(), False
     for line in header.splitlines(keepends=True):
-        name, _, value = line.decode().partition(":")
-        if name.lower().encode() not in _FILE_FIELDS:
+        name, colon, value = line.decode().partition(":")
+        if not colon or name.lower().encode() not in _FILE_FIELDS:
             shown.append(line)
         elif name in {"Status", "X-Status"}:
             flags |= sum(LETTERS.get(letter, 0) for letter in set(value))
         elif name == "X-Keywords":
             keywords.update(value.split())
         elif name == "X-IMAP":
-            pseudo = True
+            pseudo = b"Subject: DON'T DELETE THIS MESSAGE" in header
     message = re.sub(rb"(?m)^>(>*From )", rb"\1", b"".join(shown) + blank + body)
     content = message.replace(b"\n", b"\r\n")
     return Stored(raw, content, flags, frozenset(keywords), pseudo)

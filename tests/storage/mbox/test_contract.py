@@ -3,8 +3,11 @@
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
 from tests.storage.numbering import NumberingContract
+from tests.storage.quota import QuotaContract
 from tests.storage.undelete import UndeleteContract
 
 
-class TestMbox(StoreContract, HierarchyContract, NumberingContract, UndeleteContract):
+class TestMbox(
+    StoreContract, HierarchyContract, NumberingContract, QuotaContract, UndeleteContract
+):
     """An inbox and a directory of mailboxes."""

@@ -94,10 +94,26 @@ def test_a_dotlock_of_a_living_process_is_respected(mbox: Path, host: Host) -> N
     dotlock.write_bytes(b"%d\n" % os.getpid())
     os.utime(dotlock, (0, 0))
     fd = opened(mbox)
+    host = dataclasses.replace(host, started=0.0)
     with pytest.raises(MailboxInUse), MboxLock(str(mbox), host).held(fd):
         pass
     os.close(fd)
     dotlock.unlink()
+
+
+def test_a_dotlock_from_before_the_machine_started_is_removed(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(b"%d\n" % os.getpid())
+    old = time.seconds - STALE_AFTER - 20
+    os.utime(dotlock, (old, old))
+    fd = opened(mbox)
+    host = dataclasses.replace(host, started=time.seconds - 100)
+    with MboxLock(str(mbox), host).held(fd):
+        assert dotlock.read_bytes() == b"%d\n" % os.getpid()
+    assert not dotlock.exists()
+    os.close(fd)
 
 
 @pytest.mark.parametrize(
@@ -225,3 +241,50 @@ def test_a_dotlock_that_cannot_be_made_is_a_lack_of_space(
     with MboxLock(str(mbox), host).held(fd):  # nothing stayed locked
         pass
     os.close(fd)
+
+
+def test_a_reader_of_a_file_that_changed_waits_for_a_dotlock(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    """Of a program that knows no other lock, and writes the file anew."""
+    lock = MboxLock(str(mbox), host)
+    dotlock = mbox.with_name("inbox.lock")
+    dotlock.write_bytes(b"%d\n" % os.getpid())
+    fd = opened(mbox)
+    with lock.held(fd, shared=True):
+        pass
+    with pytest.raises(MailboxInUse), lock.held(fd, shared=True, heed=lambda: True):
+        pass
+    time.while_asleep = lambda: dotlock.unlink(missing_ok=True)
+    with lock.held(fd, shared=True, heed=lambda: True):
+        pass
+    os.close(fd)
+
+
+def test_a_reader_removes_a_stale_dotlock(mbox: Path, host: Host) -> None:
+    mbox.with_name("inbox.lock").write_bytes(b"4194303\n")
+    fd = opened(mbox)
+    with MboxLock(str(mbox), host).held(fd, shared=True, heed=lambda: True):
+        assert not mbox.with_name("inbox.lock").exists()
+    os.close(fd)
+
+
+def test_who_comes_after_one_that_waited_in_vain_is_refused_soon(
+    mbox: Path, host: Host, time: Time
+) -> None:
+    """Else sessions that queue for one mailbox would wait ten seconds each."""
+    lock = MboxLock(str(mbox), host)
+    one, two = opened(mbox), opened(mbox)
+    waited = []
+    with MboxLock(str(mbox), host).held(one):
+        for _ in range(5):
+            began = time.now()
+            with pytest.raises(MailboxInUse), lock.held(two):
+                pass
+            waited.append(time.now() - began)
+    assert waited[0] >= host.lock_seconds
+    assert max(waited[1:]) < 1.0
+    with lock.held(two):
+        pass
+    os.close(one)
+    os.close(two)

@@ -219,6 +219,13 @@ def test_the_pseudo_message_of_uw_imap_is_hidden_and_kept(
     assert spool.read_bytes() == pseudo + foreign("two")
 
 
+def test_a_sender_cannot_hide_his_mail_as_a_pseudo_message(
+    open_store: OpenStore, spool: Path
+) -> None:
+    spool.write_bytes(foreign("hello", "X-IMAP: 1234 0000000003"))
+    assert everything(opened(open_store())) == [read("hello")]
+
+
 def test_a_locked_file_is_in_use_and_never_a_hang(
     open_store: OpenStore, spool: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from maildrop.durable import Content
+from maildrop.errors import MailboxInUse
 from maildrop.mailbox.flags import (
     FLAGGED,
     KEYWORDS_MAX,
@@ -149,3 +150,20 @@ def test_a_message_of_the_layout_that_the_ledger_lost_is_found_again(
         b"Subject: x\r\n\r\nbody\r\n",
         b"Subject: x\r\n\r\nother\r\n",
     ]
+
+
+def test_a_file_that_is_being_written_anew_under_a_dotlock_is_not_taken_in(
+    open_store: OpenStore, spool: Path
+) -> None:
+    """A script with lockfile(1) empties the file and fills it again."""
+    spool.write_bytes(PLAIN + READ)
+    inbox = opened(open_store)
+    dotlock = spool.with_name("inbox.lock")
+    dotlock.write_bytes(b"%d\n" % os.getpid())
+    spool.write_bytes(b"")
+    with pytest.raises(MailboxInUse):
+        inbox.refresh()
+    spool.write_bytes(PLAIN + READ)
+    dotlock.unlink()
+    inbox.refresh()
+    assert list(inbox.table.uids) == [1, 2]

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from maildrop.durable import Content
 from maildrop.mailbox.flags import DELETED, FLAGGED, SEEN, FlagChange, Operation
@@ -121,6 +127,15 @@ class MboxWriters(RuleBasedStateMachine):
 
     def rewrite(self, change: Callable[[list[bytes]], Sequence[bytes]]) -> bytes:
         return b"".join(change([each.raw for each in self.stored()]))
+
+    @initialize()
+    def begin(self) -> None:
+        """Messages of others, and of ours."""
+        self.deliver(how="mboxrd", number=2)
+        self.deliver(how="flags", number=1)
+        for box in self.boxes:
+            box.refresh()
+        self.add(at=0, flags=0, two=True)
 
     # -- other programs deliver
 

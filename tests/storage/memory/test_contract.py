@@ -8,6 +8,7 @@ from maildrop.storage.memory.store import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
 from tests.storage.numbering import NumberingContract
+from tests.storage.quota import QuotaContract
 from tests.storage.undelete import UndeleteContract
 
 
@@ -17,5 +18,7 @@ def open_store() -> Callable[[], MemoryStore]:
     return lambda: store
 
 
-class TestMemory(StoreContract, HierarchyContract, NumberingContract, UndeleteContract):
+class TestMemory(
+    StoreContract, HierarchyContract, NumberingContract, QuotaContract, UndeleteContract
+):
     """Mail that vanishes with the process."""
