@@ -133,6 +133,8 @@ class Waiting:
         original: ``type;address`` of RFC 3461 section 4.2, empty if not said.
         notify: Of NEVER, SUCCESS, FAILURE, DELAY; empty if not said.
         parent: Number of the recipient it came from by expansion, -1 for none.
+        sender: The reverse path for this one; None for that of the entry.
+        order: What the relay needs to know besides; it alone reads it.
         kind: What became of it.
         tries: Attempts so far.
         status: What the last one came to.
@@ -147,6 +149,8 @@ class Waiting:
     original: str = ""
     notify: tuple[str, ...] = ()
     parent: int = -1
+    sender: str | None = None
+    order: str = ""
     kind: Kind = Kind.WAITING
     tries: int = 0
     status: Status | None = None
@@ -198,6 +202,8 @@ _GIVEN: Final = (
     "original",
     "notify",
     "parent",
+    "sender",
+    "order",
 )
 
 

@@ -22,13 +22,19 @@ class Job:
 
     Attributes:
         entry: The message's; not to be changed.
-        recipients: Of one relay and one destination.
+        recipients: Of one relay, one destination and one reverse path.
         content: Gives the message, CRLF line ends; the caller closes it.
     """
 
     entry: Entry
     recipients: Sequence[Waiting]
     content: Callable[[], Content]
+
+    @property
+    def sender(self) -> str:
+        """The reverse path, empty for ``<>``."""
+        own = self.recipients[0].sender
+        return self.entry.sender if own is None else own
 
 
 @dataclass(frozen=True, slots=True)

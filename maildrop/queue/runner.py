@@ -281,18 +281,20 @@ class Runner:
             return None if entry.done() else self._clock.seconds() + _STRANGE
         if entry.next > self._clock.seconds():
             return entry.next
-        groups: dict[tuple[str, str], list[Waiting]] = {}
+        groups: dict[tuple[str, str, str | None], list[Waiting]] = {}
         for each in entry.waiting():
-            groups.setdefault((each.relay, each.destination), []).append(each)
+            key = each.relay, each.destination, each.sender
+            groups.setdefault(key, []).append(each)
+        places = {key[:2] for key in groups}
         most = 4 * self._limits.destination
-        if groups and all(self._users[key] >= most for key in groups):
-            crowded = min(groups, key=lambda key: len(self._crowds.get(key, ())))
+        if groups and all(self._users[place] >= most for place in places):
+            crowded = min(places, key=lambda place: len(self._crowds.get(place, ())))
             self._crowds.setdefault(crowded, deque()).append(entry.id)
             return _CROWDED
         lock = DeferredLock()
         await gatherResults(
             [
-                Deferred.fromCoroutine(self._try(taken, key, group, lock))
+                Deferred.fromCoroutine(self._try(taken, key[:2], group, lock))
                 for key, group in groups.items()
             ],
             consumeErrors=True,
@@ -386,13 +388,16 @@ class Runner:
             else:
                 await self._in_thread(lambda: taken.note(next_try=again))
         ended = _unreported(entry)
+        for group in _by_sender(ended):
+            await self._report(taken, group, f"{entry.id}.{group[0].number}")
         if ended:
-            await self._report(taken, ended, f"{entry.id}.{ended[0].number}")
             numbers = [each.number for each in ended]
             await self._in_thread(lambda: taken.note(reported=numbers))
         late = [each for each in entry.waiting() if each.tries and not each.warned]
         if late and self._schedule.is_to_warn(entry.arrived, now):
-            await self._report(taken, late, entry.id + _LATE)
+            for group in _by_sender(late):
+                whose = "" if group[0].sender is None else f".{group[0].number}"
+                await self._report(taken, group, f"{entry.id}{whose}{_LATE}")
             await self._in_thread(lambda: taken.note(warned=True))
 
     async def _report(
@@ -439,6 +444,14 @@ class Runner:
 
 def _deferred(group: Sequence[Waiting], status: Status) -> Attempt:
     return Attempt([Result(each.number, Kind.WAITING, status) for each in group])
+
+
+def _by_sender(recipients: Sequence[Waiting]) -> list[list[Waiting]]:
+    """Those of each reverse path together: each hears of its own."""
+    groups: dict[str | None, list[Waiting]] = {}
+    for each in recipients:
+        groups.setdefault(each.sender, []).append(each)
+    return list(groups.values())
 
 
 def _unreported(entry: Entry) -> list[Waiting]:

@@ -4,6 +4,7 @@ In this file:
     Path                 a mailbox as the wire names it
     reverse_path         the sender, None for ``<>``
     forward_path         a recipient
+    path_of              an address as text
     Utf8NotAllowed       a UTF-8 address where SMTPUTF8 was not asked for
 
 Grammar: RFC 5321 section 4.1.2, with RFC 6531 section 3.3 for UTF-8:
@@ -122,6 +123,19 @@ def forward_path(octets: bytes) -> tuple[Path, int]:
         raise ProtocolSyntaxError("control character in an address")
     _check_domain(path.domain)
     return path, found.end()
+
+
+def path_of(text: str) -> Path:
+    """An address as ``str`` of a path gives it, or as people write it in files.
+
+    Raises:
+        ProtocolSyntaxError: It is none.
+    """
+    octets = text.encode()
+    path, end = forward_path(octets)
+    if end != len(octets):
+        raise ProtocolSyntaxError("something follows the address", end)
+    return path
 
 
 def _unquoted(local: str) -> str:
