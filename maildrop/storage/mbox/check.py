@@ -335,7 +335,7 @@ class MboxPart:
                     with contextlib.suppress(FileNotFoundError):
                         disk.unlink(f"{self._control}/{FILE}")
                     # It changes nothing but the time of the last change.
-                    os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode))
+                    disk.set_mode(fd, stat.S_IMODE(os.fstat(fd).st_mode))
             finally:
                 os.close(fd)
 
