@@ -65,7 +65,9 @@ class Corpus:
                 source = self._root / f"message{number}"
                 sizes = self._write(source, number)
             seen = "S" if number % 10 else ""
-            name = f"{BEGAN + number}.M{number}P1.bench,{sizes}:2,{seen}"
+            # As spread as those of real deliveries: names go through hashes.
+            when, what = BEGAN + 97 * number, number * 7919 % 1_000_000
+            name = f"{when}.M{what}P{number % 32_749}.bench,{sizes}:2,{seen}"
             os.link(source, name, dst_dir_fd=cur)
         os.close(cur)
         for path in (maildir.parent, maildir, *maildir.iterdir()):

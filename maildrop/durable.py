@@ -264,6 +264,10 @@ class Disk:
         """Remove an empty directory."""
         self._system.rmdir(path)
 
+    def set_mode(self, fd: int, mode: int) -> None:
+        """Set the mode of an open file."""
+        self._system.fchmod(fd, mode)
+
     def set_times(self, path: Path | int, seconds: float) -> None:
         """Set access and modification time, in seconds since 1970 UTC."""
         self._system.utime(path, (seconds, seconds))

@@ -141,7 +141,11 @@ class ImapAccount:
         """The subscribed names, sorted."""
         with failing(self.server):
             data = self._done(self._imap.lsub('""', '"*"'), "LSUB")
-            return sorted(self._listed(data))
+            listed = self._listed(data)
+        # Courier lists levels above a subscribed name, which are not subscribed.
+        return sorted(
+            name for name, one in listed.items() if "\\noselect" not in one.attributes
+        )
 
     def _listed(self, data: Sequence[object] | None) -> dict[str, Listed]:
         """The mailboxes of LIST or LSUB responses, by name."""

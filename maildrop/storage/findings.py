@@ -300,6 +300,17 @@ class Code(enum.Enum):
         "a special use of a mailbox that does not exist",
         "nothing: it counts again when the mailbox is made",
     )
+    # -- quota, undelete
+    QUOTA_WRONG = Kind(
+        "what is remembered of a quota's use (`maildrop.quota`) is damaged, or not "
+        "what a ledger says",
+        "it is removed, and counted again",
+    )
+    KEPT_UNUSABLE = _by_hand(
+        "something among the expunged messages that are kept (`maildrop.kept`) is "
+        "none, or was changed, and cannot be brought back as it was",
+        "move it away, or put it back from a backup",
+    )
     # -- mbox
     MBOX_INVALID = _by_hand(
         "the file does not begin with a message: it is no mbox",

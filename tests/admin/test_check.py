@@ -42,18 +42,18 @@ def test_an_unknown_user_is_status_67(check: Command) -> None:
 def test_a_finding_is_told_with_its_evidence_and_repaired_on_demand(
     check: Command,
 ) -> None:
-    maildir = check.directory / "home" / "Maildir"
-    (maildir / "tmp").rmdir()
+    missing = check.directory / "home" / "Maildir" / "tmp"
+    missing.rmdir()
     outcome = check("check", "u")
     assert outcome.status == EX_DATAERR
     assert outcome.out.splitlines() == [
         "u INBOX: maildir-incomplete: a Maildir lacks cur/, new/ or tmp/",
-        f"  file:     {maildir}/tmp",
+        f"  file:     {missing}",
         "  evidence: there is no tmp/",
         "  --repair: the directory is made",
         "0 messages looked at, 1 for --repair",
     ]
-    assert not (maildir / "tmp").exists()
+    assert not missing.exists()
     repaired = check("check", "u", "--repair", "--json")
     assert repaired.status == EX_OK
     assert repaired.json == [
@@ -62,7 +62,7 @@ def test_a_finding_is_told_with_its_evidence_and_repaired_on_demand(
             "mailbox": "INBOX",
             "code": "maildir-incomplete",
             "uid": None,
-            "path": f"{maildir}/tmp",
+            "path": str(missing),
             "evidence": "there is no tmp/",
             "derived": True,
             "note": False,

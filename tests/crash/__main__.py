@@ -1,8 +1,9 @@
 """``python -m tests.crash``: the fault matrix, as a table.
 
 Every operation of ``operations`` on a Maildir and in an mbox, stopped and failed at
-every call that changes the disk (``matrix``).  Ends with 1 if a message was lost or
-doubled, a number changed, or anything else was not as promised, and says what.
+every call that changes the disk (``matrix``); and control files torn, bit-flipped and
+zeroed at many places (``damage``).  Ends with 1 if a message was lost or doubled, a
+number changed, or anything else was not as promised, and says what.
 
     --jobs N      processes (default: as many as the machine has)
     --every N     of so many stop points try one
@@ -12,26 +13,37 @@ doubled, a number changed, or anything else was not as promised, and says what.
 import argparse
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.crash.boxes import BOXES
+from tests.crash.damage import FILES, Outcome, damage
 from tests.crash.machine import FAULTS
 from tests.crash.matrix import Effort, Row, try_all
 from tests.crash.operations import OPERATIONS
 
 KINDS = ("lost", "doubled", "renumbered", "other")
+#: Places at which a file is damaged, in each way.
+_PLACES = 60
 TRIED = ("kill", "power", *(fault.name for fault in FAULTS), "recovery")
 
 
 def one(format_name: str, number: int, effort: Effort) -> Row:
     """One row, in a process of its own."""
     return try_all(format_name, OPERATIONS[number], effort)
+
+
+def spoil(format_name: str, file: str, places: int) -> Outcome:
+    """Damage of one file, in a process of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        return damage(format_name, file, Path(directory), places)
 
 
 def table_of(rows: Sequence[Row]) -> Table:
@@ -55,6 +67,20 @@ def table_of(rows: Sequence[Row]) -> Table:
     return table
 
 
+def damage_of(outcomes: Sequence[Outcome]) -> Table:
+    """What was damaged, and what came of it."""
+    table = Table()
+    for name in ("store", "file"):
+        table.add_column(name)
+    for name in ("octets", "damaged", "told in the log", *KINDS):
+        table.add_column(name, justify="right")
+    for one in outcomes:
+        kinds = Counter(finding.kind for _, finding in one.findings)
+        numbers = (one.octets, one.tried, one.told, *(kinds[kind] for kind in KINDS))
+        table.add_row(one.box, one.file, *map(str, numbers))
+    return table
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try everything; 0 when every promise was kept."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash")
@@ -69,23 +95,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for format_name in operation.formats
         if options.only in operation.name
     ]
+    files = [
+        (format_name, file)
+        for format_name, names in FILES.items()
+        for file in names
+        if options.only in file
+    ]
     began = time.monotonic()
     with ProcessPoolExecutor(options.jobs) as pool:
         waiting = [pool.submit(one, *which, effort) for which in wanted]
+        spoiling = [
+            pool.submit(spoil, *which, _PLACES // options.every) for which in files
+        ]
         rows = [future.result() for future in waiting]
+        outcomes = [future.result() for future in spoiling]
     rows.sort(key=lambda row: list(BOXES).index(row.box))
     console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(table_of(rows))
-    findings = [(row, *found) for row in rows for found in row.findings]
-    for row, doing, finding in findings[:50]:
-        console.print(
-            f"{row.box}, {row.operation}, {doing}: {finding.kind}: {finding.what}",
-            markup=False,
-        )
+    console.print(table_of(rows), damage_of(outcomes))
+    findings = [
+        (f"{row.box}, {row.operation}, {doing}", finding)
+        for row in rows
+        for doing, finding in row.findings
+    ]
+    findings += [
+        (f"{outcome.box}, {outcome.file} {doing}", finding)
+        for outcome in outcomes
+        for doing, finding in outcome.findings
+    ]
+    for what, finding in findings[:50]:
+        console.print(f"{what}: {finding.kind}: {finding.what}", markup=False)
     points = sum(sum(row.tried.values()) for row in rows)
+    damaged = sum(outcome.tried for outcome in outcomes)
     console.print(
-        f"{points} stop points and faults in {time.monotonic() - began:.0f} s:"
-        f" {len(findings)} promises not kept",
+        f"{points} stop points and faults, {damaged} damaged files"
+        f" in {time.monotonic() - began:.0f} s: {len(findings)} promises not kept",
         highlight=False,
     )
     return 1 if findings else 0

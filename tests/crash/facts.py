@@ -22,14 +22,16 @@ The promises, and what is compared:
                   unusable, no other error than those that are promised
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.mailbox.interfaces import StoredMailbox
 from maildrop.mailbox.quota import Quota, Usage
+from maildrop.mailbox.stored_text import Where
 from tests.crash.boxes import FileStore
 
 #: Counts, and refuses nothing.
@@ -117,7 +119,22 @@ def holding(mailbox: StoredMailbox) -> Holding:
             raise Unreadable(f"{mailbox.name}: UID {uid} is not as long as its size")
         words = frozenset(table.keywords_of(table.keywords[row]))
         messages[uid] = Message(octets, table.flags[row] & ALL_SYSTEM, words, uidl)
+    _search(mailbox, uids, bodies)
     return Holding(table.uid_validity, table.uid_next, table.highest_mod_seq, messages)
+
+
+def _search(
+    mailbox: StoredMailbox, uids: Sequence[int], bodies: Sequence[bytes | None]
+) -> None:
+    """What is kept for searches finds what is there."""
+    text = mailbox.text
+    if text is None or not text.covered():
+        return
+    found = text.find("message 3", array("I", uids), 0, Where.ANYWHERE)
+    for uid, body in zip(uids, bodies, strict=True):
+        looked_at = uid <= found.upto and uid not in found.absent
+        if looked_at and (uid in found.fits) != (b"message 3" in (body or b"")):
+            raise Unreadable(f"{mailbox.name}: a search is wrong of UID {uid}")
 
 
 def facts(store: FileStore, wait: Callable[[float], None]) -> Facts:

@@ -68,8 +68,8 @@ class Effort:
 
     every: int = 1
     offset: int = 0
-    recoveries: int = 4
-    inner: int = 2
+    recoveries: int = 3
+    inner: int = 4
 
 
 @dataclass(slots=True)

@@ -76,6 +76,9 @@ def usable_index(path: str, facts: Facts) -> Index | None:
     if index is None:
         return None
     validity = index.number(dovecot_index.UID_VALIDITY)
+    if not validity:  # it was begun and never used
+        facts.highest_mod_seq = index.highest_mod_seq
+        return None
     if facts.uid_validity and validity != facts.uid_validity:
         facts.remarks.append(
             f"the index in {path} is left aside: its UIDVALIDITY is {validity}, not"

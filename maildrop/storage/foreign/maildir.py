@@ -212,29 +212,49 @@ def _matched(
     opened: directories.Folder, facts: Facts, names: Keywords
 ) -> tuple[list[_File], int]:
     """The files that the facts know, in order of UIDs, and the number of the others."""
-    letters = Letters(names.names)
-    found: dict[int, _File] = {}
+    found: dict[int, tuple[bytes, int]] = {}
+    given: dict[int, int] = {}
     unknown = 0
     for path in (*opened.list_new(NEW), *opened.list_cur()):
         name, mark = split(path)
-        base = base_of(name)
-        uid = facts.uids.get(base)
+        uid = facts.uids.get(base_of(name))
         if uid is None or uid in found:
             unknown += 1
             continue
-        told = letters.parse(name, 0)
-        flags, keywords, rest = told
-        flags = facts.flags.get(uid, flags) & ALL_SYSTEM
+        found[uid] = name, mark
         if uid in facts.keywords:
-            keywords = names.bits(facts.keywords[uid])
-        keywords |= names.bits(facts.more_keywords.get(uid, ()))
-        wanted, usual = name, base if mark else base + letters.end(flags, keywords)
-        if letters.parse(usual, 0)[:2] != told[:2]:
-            usual = base + letters.end(flags, keywords)
-            wanted = usual + rest
-            mark = 0
-        found[uid] = _File(uid, base, name, mark, wanted, usual, flags | mark, keywords)
-    return [found[uid] for uid in sorted(found)], unknown
+            given[uid] = names.bits(facts.keywords[uid])
+        elif uid in facts.more_keywords:
+            kept = Letters(names.names).parse(name, 0)[1]
+            given[uid] = kept | names.bits(facts.more_keywords[uid])
+    # Which letter is which keyword is known only now.
+    letters = Letters(names.names)
+    files = [
+        _file(uid, *found[uid], facts.flags.get(uid), given.get(uid), letters)
+        for uid in sorted(found)
+    ]
+    return files, unknown
+
+
+def _file(
+    uid: int,
+    name: bytes,
+    mark: int,
+    given_flags: int | None,
+    given_keywords: int | None,
+    letters: Letters,
+) -> _File:
+    """A file, from what its name says and what is given instead of that."""
+    base = base_of(name)
+    told = letters.parse(name, 0)
+    flags = told[0] if given_flags is None else given_flags & ALL_SYSTEM
+    keywords = told[1] if given_keywords is None else given_keywords
+    wanted, usual = name, base if mark else base + letters.end(flags, keywords)
+    if letters.parse(usual, 0)[:2] != told[:2]:
+        usual = base + letters.end(flags, keywords)
+        wanted = usual + told[2]
+        mark = 0
+    return _File(uid, base, name, mark, wanted, usual, flags | mark, keywords)
 
 
 def _settled(

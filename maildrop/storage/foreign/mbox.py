@@ -161,7 +161,7 @@ def _take(
             f"mailbox {name}: " + "; ".join(losses) + "."
             " Give --accept-loss to take over the rest"
         )
-    os.makedirs(control, mode=0o700, exist_ok=True)
+    host.disk.make_directories(control)
 
     def placed(_: IndexTable) -> tuple[Sequence[Placed], Sequence[str]]:
         return rows, names.names

@@ -35,6 +35,8 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from twisted.logger import Logger
+
 from maildrop.durable import Disk, open_to_read, translated
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.host import Host
@@ -63,6 +65,8 @@ class Cache:
         piece_octets: Longest piece kept.
     """
 
+    _log = Logger()
+
     def __init__(
         self,
         directory: str,
@@ -80,6 +84,7 @@ class Cache:
         self._keys_max = keys_max
         self._piece_octets = piece_octets
         self._id = 0
+        self._told = 0
         self._window: Window | None = None
 
     # -- reading
@@ -98,6 +103,7 @@ class Cache:
             return None
         if _file_id(fd) != wanted:
             os.close(fd)
+            self._tell("it is not the one that the ledger knows", wanted)
             return None
         self._window = Window(fd)
         self._id = wanted
@@ -163,6 +169,13 @@ class Cache:
         offset = table.cache[row]
         if not offset:
             return False
+        if self._whole(window, row, uid, offset):
+            return True
+        self._tell(f"the record of UID {uid} is damaged", self._id)
+        return False
+
+    def _whole(self, window: Window, row: int, uid: int, offset: int) -> bool:
+        table = self._ledger.table
         at = window.move(offset, _RECORD.size)
         if len(window.octets) - at < _RECORD.size:
             return False
@@ -179,6 +192,14 @@ class Cache:
                 return False
             table.checked[row] = min(count, 255)
         return True
+
+    def _tell(self, what: str, number: int) -> None:
+        """Say, once of a file, that something in it is made again."""
+        if self._told != number:
+            self._told = number
+            self._log.warn(
+                "{path}: {what}; it is made again", path=self._path, what=what
+            )
 
     def _piece(self, window: Window, row: int, key_number: int) -> bytes:
         pieces = self._record(window, row)

@@ -3,9 +3,13 @@
 In this file:
     to_octets      what stands on disk for a column
     from_octets    the column for what stands on disk
+    zeros          a column of so many zeros
+    read           the same, read into its place
 """
 
+import os
 import sys
+import zlib
 from array import array
 from typing import Final
 
@@ -36,3 +40,29 @@ def from_octets(code: str, octets: bytes | memoryview) -> "array[int]":
     if _SWAP:
         column.byteswap()
     return column
+
+
+def zeros(code: str, count: int) -> "array[int]":
+    """A column of zeros, in no more memory than it takes."""
+    return array(code, [0]) * count
+
+
+def read(fd: int, at: int, column: "array[int]") -> int:
+    """Fill a column from a file, without a copy of its octets.
+
+    Args:
+        fd: The file.
+        at: Where the column begins in it.
+        column: Is filled, as far as the file goes.
+
+    Returns:
+        The checksum (CRC-32) of the octets on disk.
+    """
+    if not column:
+        return 0
+    with memoryview(column) as numbers, numbers.cast("B") as octets:
+        os.preadv(fd, [octets], at)
+        checksum = zlib.crc32(octets)
+    if _SWAP:
+        column.byteswap()
+    return checksum

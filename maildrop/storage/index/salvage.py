@@ -62,6 +62,16 @@ class _Lenient(Reader):
         self.lost.add(name)
         return bytes(length)
 
+    def column(self, name: str, code: str) -> "array[int]":
+        try:
+            return super().column(name, code)
+        except Damaged:
+            none: array[int] = array(code, [0]) * self.messages
+            if self.place(name)[1] != len(none) * none.itemsize:
+                raise
+            self.lost.add(name)
+            return none
+
 
 def salvage(fd: int, messages_max: int) -> tuple[IndexTable, Position]:
     """What a damaged snapshot still tells.

@@ -36,7 +36,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from maildrop.mailbox.flags import KEYWORDS_MAX
-from maildrop.storage.index.columns import I64, U32, U64, from_octets, to_octets
+from maildrop.storage.index.columns import (
+    I64,
+    U32,
+    U64,
+    from_octets,
+    read,
+    to_octets,
+    zeros,
+)
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.index.window import Window
@@ -188,8 +196,13 @@ class Reader:
     def column(self, name: str, code: str) -> "array[int]":
         """A column with one entry a message; zeros when the file lacks it."""
         if name not in self.sections:
-            return array(code, bytes(self.messages * _WIDTHS[code]))
-        column = from_octets(code, self.octets(name))
+            return zeros(code, self.messages)
+        at, length, crc = self.place(name)
+        if length == self.messages * _WIDTHS[code]:
+            column = zeros(code, self.messages)
+            if read(self.fd, at, column) == crc:
+                return column
+        column = from_octets(code, self.octets(name))  # which says what is wrong
         if len(column) != self.messages:
             raise Damaged(f"section {name} has a wrong length")
         return column

@@ -45,6 +45,7 @@ from maildrop.storage.maildir.check_files import (
     examine_files,
     expected_path,
 )
+from maildrop.storage.maildir.check_kept import examine_kept
 from maildrop.storage.maildir.check_messages import MessageCheck, resize
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from maildrop.storage.maildir.names import Letters, uidl
@@ -141,11 +142,17 @@ def check_files(looking: Looking) -> Iterator[Finding]:
     yield from examine_files(looking.control, listing, looking.host)
 
 
+def check_kept(looking: Looking) -> Iterator[Finding]:
+    """Expunged messages that are kept."""
+    yield from examine_kept(looking.path, looking.mailbox)
+
+
 CHECKERS: Final[Sequence[Checker]] = (
     check_directories,
     check_ledger,
     check_cache,
     check_files,
+    check_kept,
 )
 
 

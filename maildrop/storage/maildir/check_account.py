@@ -21,6 +21,7 @@ from maildrop.storage.check_lists import (
     last_uid_validity,
     put_uid_validity,
 )
+from maildrop.storage.check_quota import examine_quota, forget_quota
 from maildrop.storage.findings import Code, Finding, Told, codes_in, shown
 from maildrop.storage.index.check_control import (
     FORGOTTEN,
@@ -119,6 +120,7 @@ class AccountPart:
             *self._folders(),
             *self._left_over(),
             *self._last_uid_validity(),
+            *examine_quota(self._path),
             *control_file(lists, "", self._owner),
             *examine_subscriptions(self._subscriptions.lines, lists, names),
             *examine_special_use(
@@ -222,6 +224,8 @@ class AccountPart:
                     self._host.disk.remove_tree(finding.path)
         if Code.UID_VALIDITY_FILE_WRONG in codes:
             put_uid_validity(self._uid_validity, self._highest()[0], self._host)
+        if Code.QUOTA_WRONG in codes:
+            forget_quota(self._path, self._host.disk)
         if codes & SUBSCRIPTION_CODES:
             self._subscriptions.remove_doubles()
         if Code.SPECIAL_USE_WRONG in codes:

@@ -57,6 +57,8 @@ from maildrop.storage.maildir.scan import split
 
 #: So many inodes are looked up in names; more are taken as they are found.
 _NAMED_MAX: Final = 64
+#: What tells a message from others.
+Mark = tuple[bytes] | tuple[bytes, int, int]
 _INODE: Final = re.compile(rb"V[0-9A-F]+I([0-9A-F]+)Q")
 
 
@@ -79,6 +81,30 @@ class Contents:
     def digest(self, row: int) -> bytes:
         """The digest of a row's message; empty when it is not known."""
         return self._piece(row, DIGEST)
+
+    def marks(self, row: int) -> Mark | None:
+        """By what a row's message is known again; None when too little is known of it.
+
+        Where only the header was ever read, it is known by that with its size and time.
+        """
+        known = self.digest(row)
+        if known:
+            return (known,)
+        known = self._piece(row, HEADER_DIGEST)
+        table = self._ledger.table
+        return (known, table.sizes[row], table.dates[row]) if known else None
+
+    @staticmethod
+    def marks_of(message: bytes, modified: int) -> tuple[Mark, Mark]:
+        """By what a message in a file may be known.
+
+        Args:
+            message: The message.
+            modified: When the file was last written, seconds since 1970 UTC.
+        """
+        _, end = header_end(message, 0, len(message))
+        header = digest(message[:end])
+        return (digest(message),), (header, len(message), modified)
 
     def _piece(self, row: int, key: bytes) -> bytes:
         cache = self._pieces.cache

@@ -22,10 +22,10 @@ from maildrop.errors import KeywordLimit, StorageFailure
 from maildrop.mailbox.marked import Marked
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.columns import U32
-from maildrop.storage.index.fragments import Fragments, cacheable, digest
+from maildrop.storage.index.fragments import Fragments, cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.maildir.contents import Contents, Inodes, written
+from maildrop.storage.maildir.contents import Contents, Inodes, Mark, written
 from maildrop.storage.maildir.delivery import finish
 from maildrop.storage.maildir.folder import INODE_BITS, Folder
 from maildrop.storage.maildir.keywords import named_letters
@@ -275,17 +275,19 @@ class Reconciler:
         """Is what is missing there under another name?  It gets its own back."""
         if len(findings.new) > _READ_MAX or len(findings.missing) > _READ_MAX:
             return
-        wanted: dict[bytes, int] = {}
+        wanted: dict[Mark, int] = {}
         for row in reversed(findings.missing):
-            known = self.contents.digest(row)
-            if known:
+            known = self.contents.marks(row)
+            if known is not None:
                 wanted[known] = row
         for base, path in sorted(findings.new.items()) if wanted else ():
             found = self._folder.read(*split(path))
             if found is None:
                 continue
-            its = wanted.pop(digest(written(found[0])), None)
-            if its is not None:
+            marks = self.contents.marks_of(written(found[0]), found[1])
+            mark = next(filter(wanted.__contains__, marks), None)
+            if mark is not None:
+                its = wanted.pop(mark)
                 del findings.new[base]
                 findings.missing.remove(its)
                 findings.moved[its] = self._rename(path, names[its])

@@ -255,17 +255,16 @@ class MboxPart:
         return [Finding(Code.NOT_CHECKED, self.mailbox, evidence, self._path)]
 
     def _walk(self, fd: int, lock: Lock, told: Told) -> list[Finding]:
-        with self._consistent(lock) as (control, layout):
+        with self._consistent(fd, lock) as (control, layout, stamp):
             table = control.table
             if table is None:
                 return []
-            agrees = (
-                layout.stamp == Stamp.of(os.fstat(fd)) and layout.uids == table.uids
-            )
+            agrees = layout.stamp == stamp and layout.uids == table.uids
             cache = CacheCheck(self._control, self.mailbox, table, self._host)
             try:
                 walk = MboxWalk(
                     fd,
+                    stamp,
                     self._path,
                     self.mailbox,
                     table,
@@ -277,14 +276,17 @@ class MboxPart:
                 cache.close()
 
     @contextlib.contextmanager
-    def _consistent(self, lock: Lock) -> Iterator[tuple[Control, Layout]]:
-        """Ledger and layout of one moment."""
+    def _consistent(
+        self, fd: int, lock: Lock
+    ) -> Iterator[tuple[Control, Layout, Stamp]]:
+        """Ledger, layout and file of one moment."""
         with contextlib.ExitStack() as stack:
             with lock():
                 control = stack.enter_context(self._loaded())
                 layout = Layout.load(self._control)
+                stamp = Stamp.of(os.fstat(fd))
                 control.let_go()
-            yield control, layout
+            yield control, layout, stamp
 
     # -- repairing
 
@@ -335,7 +337,7 @@ class MboxPart:
                     with contextlib.suppress(FileNotFoundError):
                         disk.unlink(f"{self._control}/{FILE}")
                     # It changes nothing but the time of the last change.
-                    os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode))
+                    disk.set_mode(fd, stat.S_IMODE(os.fstat(fd).st_mode))
             finally:
                 os.close(fd)
 

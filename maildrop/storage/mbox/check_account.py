@@ -23,6 +23,7 @@ from maildrop.storage.check_lists import (
     last_uid_validity,
     put_uid_validity,
 )
+from maildrop.storage.check_quota import examine_quota, forget_quota
 from maildrop.storage.findings import Code, Finding, Told, codes_in, shown
 from maildrop.storage.index.check_control import control_file, uid_validity_of
 from maildrop.storage.index.host import Host
@@ -157,6 +158,7 @@ class AccountPart:
             *self._hidden(),
             *self._orphaned(),
             *self._last_uid_validity(),
+            *examine_quota(account.control),
             *control_file(lists, "", account.owner),
             *examine_subscriptions(self._subscriptions.lines, lists, names),
             *examine_special_use(self._special.lines, self._special_use, names),
@@ -228,6 +230,8 @@ class AccountPart:
         if Code.UID_VALIDITY_FILE_WRONG in codes:
             host = self._account.host
             put_uid_validity(self._uid_validity, self._highest()[0], host)
+        if Code.QUOTA_WRONG in codes:
+            forget_quota(self._account.control, self._account.host.disk)
         if codes & SUBSCRIPTION_CODES:
             self._subscriptions.remove_doubles()
         if Code.SPECIAL_USE_WRONG in codes:

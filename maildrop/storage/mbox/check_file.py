@@ -44,6 +44,7 @@ class MboxWalk:
 
     Args:
         fd: The mbox, open for reading.
+        stamp: The state of the file that all else is of.
         path: It, for findings.
         mailbox: Whose.
         table: What the ledger says.
@@ -54,6 +55,7 @@ class MboxWalk:
     def __init__(
         self,
         fd: int,
+        stamp: Stamp,
         path: str,
         mailbox: str,
         table: IndexTable,
@@ -66,7 +68,7 @@ class MboxWalk:
         self._table = table
         self._layout = layout
         self._cache = cache
-        self._stamp = Stamp.of(os.fstat(fd))
+        self._stamp = stamp
         self._names = table.names.all()
         self._rows: dict[bytes, list[int]] = {}
         for row in range(len(self._names) - 1, -1, -1):

@@ -8,7 +8,7 @@ All of it can be found again by reading the mbox; it saves doing so.
 
 Format: a header, then the columns, each as many entries as there are messages.
 
-    magic 8, crc32 of all after the header u32, messages u32,
+    magic 8, crc32 of all that follows u32, messages u32,
     device u64, inode u64, size u64, mtime ns u64, ctime ns u64
     uid u32*, status u8*, length u32*, start u64*, keywords u32*    ; little-endian
 """
@@ -26,16 +26,23 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Final
 
+from twisted.logger import Logger
+
 from maildrop.durable import Disk, open_to_read
 from maildrop.mailbox.table import cut
 
 FILE: Final = "maildrop.layout"
 #: Bit of ``Layout.status`` beside the system flags: Status has an "O".
 OLD: Final = 32
-_MAGIC: Final = b"mdrpLAY2"
-_HEADER: Final = struct.Struct("<8sIIQQQQQ")
+_MAGIC: Final = b"mdrpLAY3"
+_START: Final = struct.Struct("<8sI")
+_HEADER: Final = struct.Struct("<IQQQQQ")
+#: Octets of a message in all columns.
+_ENTRY: Final = 4 + 1 + 4 + 8 + 4
 #: Longest file that is believed, in octets: ten million messages.
 _OCTETS_MAX: Final = 1 << 28
+
+_log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +174,15 @@ class Layout:
         columns = (self.uids, self.status, self.lengths, self.starts, self.keywords)
         body = b"".join(_little(column) for column in columns)
         stamp = self.stamp
-        return (
-            _HEADER.pack(
-                _MAGIC,
-                zlib.crc32(body),
-                len(self.uids),
-                stamp.device,
-                stamp.inode,
-                stamp.size,
-                stamp.modified,
-                stamp.changed,
-            )
-            + body
+        header = _HEADER.pack(
+            len(self.uids),
+            stamp.device,
+            stamp.inode,
+            stamp.size,
+            stamp.modified,
+            stamp.changed,
         )
+        return _START.pack(_MAGIC, zlib.crc32(header + body)) + header + body
 
     def save(self, directory: str, disk: Disk) -> None:
         """Put it beside the ledger."""
@@ -188,28 +191,24 @@ class Layout:
     @classmethod
     def load(cls, directory: str) -> "Layout":
         """What was saved; an empty one if that is nothing, or damaged."""
+        path = os.path.join(directory, FILE)
         try:
-            fd = open_to_read(os.path.join(directory, FILE))
-            with open(fd, "rb") as file:
-                return cls.unpack(file.read(_OCTETS_MAX))
+            with open(open_to_read(path), "rb") as file:
+                octets = file.read(_OCTETS_MAX)
         except OSError:
             return cls()
+        if not _is_whole(octets):
+            _log.warn("{path} is damaged; it is made again", path=path)
+        return cls.unpack(octets)
 
     @classmethod
     def unpack(cls, octets: bytes) -> "Layout":
         """From the octets of the file; empty if they are damaged."""
         layout = cls()
-        if len(octets) < _HEADER.size:
+        if not _is_whole(octets):
             return layout
-        magic, checksum, count, *stamp = _HEADER.unpack_from(octets)
-        body = octets[_HEADER.size :]
-        entry = 4 + 1 + 4 + 8 + 4
-        if (
-            magic != _MAGIC
-            or len(body) != count * entry
-            or zlib.crc32(body) != checksum
-        ):
-            return layout
+        count, *stamp = _HEADER.unpack_from(octets, _START.size)
+        body = octets[_START.size + _HEADER.size :]
         layout.stamp = Stamp(*stamp)
         layout.moved()
         at = 0
@@ -230,6 +229,18 @@ class Layout:
                 if sys.byteorder == "big":
                     column.byteswap()
         return layout
+
+
+def _is_whole(octets: bytes) -> bool:
+    """Whether the octets of a file can be believed."""
+    least = _START.size + _HEADER.size
+    if len(octets) < least:
+        return False
+    magic, checksum = _START.unpack_from(octets)
+    if magic != _MAGIC or zlib.crc32(octets[_START.size :]) != checksum:
+        return False
+    count, *_ = _HEADER.unpack_from(octets, _START.size)
+    return len(octets) - least == int(count) * _ENTRY
 
 
 def _little(column: "array[int] | bytearray") -> bytes:

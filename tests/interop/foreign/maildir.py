@@ -80,14 +80,6 @@ class MaildirTogether(Together):
         keywords = self.flags[content] - names(ALL_SYSTEM)
         self.flags[content] = dict(self.files())[content] | keywords
 
-    def deleting(self, do: Callable[[], object]) -> None:
-        """Mutt deletes one, or has lost sight of it."""
-        before = self.contents()
-        do()
-        after = self.contents()
-        assert not after - before
-        assert (before - after).total() <= 1
-
     def to_one(
         self, choice: int, do: Callable[[Path], object], *, changes: int = 0
     ) -> Path | None:

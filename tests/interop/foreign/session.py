@@ -149,6 +149,8 @@ def look(server: Server, user: User) -> Shown:
         assert validity, selected
         wire.send(b"f FETCH 1:* (UID FLAGS BODY.PEEK[])\r\n")
         answer = b"".join(wire.until(b"f "))
+        # As clients do; by what the server keeps for it, it knows messages again.
+        wire.command(b"e", b"FETCH 1:* (ENVELOPE)")
         if b"\nf OK" not in b"\n" + answer:
             # Nothing is there, or some of it was found to be gone just now.
             empty = b"* 0 EXISTS" in selected

@@ -109,6 +109,12 @@ def introduce(name: bytes, width: int, *, number: int = 0xFFFFFFFF) -> bytes:
     return change(0x40, body + bytes(-len(body) % 4))
 
 
+def extension_header(octets: bytes) -> bytes:
+    """An extension's part of the header changes."""
+    body = struct.pack("<HH", 0, len(octets)) + octets
+    return change(0x100, body + bytes(-len(body) % 4))
+
+
 def record(uid: int, octets: bytes) -> bytes:
     """An extension's record changes."""
     body = struct.pack("<I", uid) + octets

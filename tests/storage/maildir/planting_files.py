@@ -8,6 +8,7 @@ In this file:
 
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 from maildrop.storage.findings import Code
@@ -227,6 +228,27 @@ def _file_tmp(grounds: Grounds) -> None:
     (grounds.root / "tmp").touch()
 
 
+def _quota(grounds: Grounds, *, octets: int = 0) -> Path:
+    """As the server leaves the file; some more octets than there are."""
+    store = grounds.open_store()
+    store.usage(recount=True)
+    path = grounds.root / "maildrop.quota"
+    first, *lines = path.read_bytes().split(b"\n")[:-2]
+    changed = []
+    for line in lines:
+        numbers = line.split(b" ", 5)
+        numbers[3] = b"%d" % (int(numbers[3]) + octets)
+        changed.append(b" ".join(numbers))
+    body = b"\n".join([first, *changed])
+    path.write_bytes(body + b"\n%d\n" % zlib.crc32(body))
+    return path
+
+
+def _keep(grounds: Grounds, name: str, octets: bytes) -> None:
+    (grounds.root / "maildrop.kept").mkdir()
+    (grounds.root / "maildrop.kept" / name).write_bytes(octets)
+
+
 def _subscribe(grounds: Grounds, line: bytes) -> None:
     with (grounds.root / "subscriptions").open("ab") as file:
         file.write(line + b"\n")
@@ -304,6 +326,26 @@ ACCOUNT = (
         "the last UIDVALIDITY is one of long ago",
         Code.UID_VALIDITY_FILE_WRONG,
         lambda g: (g.root / "maildrop.uidvalidity").write_text("12\n"),
+    ),
+    Plant(
+        "a bit of the quota's use is turned over",
+        Code.QUOTA_WRONG,
+        lambda g: g.flip(_quota(g), 60),
+    ),
+    Plant(
+        "the quota's use is not what there is",
+        Code.QUOTA_WRONG,
+        lambda g: _quota(g, octets=7),
+    ),
+    Plant(
+        "a kept message has lost its name",
+        Code.KEPT_UNUSABLE,
+        lambda g: _keep(g, "lost", b"Subject: x\n\ny\n"),
+    ),
+    Plant(
+        "a kept message is cut off",
+        Code.KEPT_UNUSABLE,
+        lambda g: _keep(g, "1700000000.1.5.1.99.0.0.1,1.a.b,S=98,W=99", b"Sub"),
     ),
     Plant(
         "a line of the subscriptions is no name",

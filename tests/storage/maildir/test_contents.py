@@ -132,6 +132,27 @@ def test_a_message_under_another_name_gets_its_own_back(
     assert inbox.read(1) == OCTETS
 
 
+def test_a_message_of_which_only_the_header_was_read_gets_its_name_back(
+    open_store: OpenStore, root: Path
+) -> None:
+    inbox = open_store().open("INBOX")
+    text = b"Subject: x\n\nfirst\n"
+    path = root / "new" / f"1.M1P1.host,S={len(text)},W={len(text) + 3}"
+    path.write_bytes(text)
+    inbox.look()
+    assert inbox.fragments(b"ENVELOPE", [1]) != [None]
+    path.rename(root / "cur" / "2.other.host:2,S")
+    inbox.look()
+    assert list(inbox.table.uids) == [1]
+    assert only(root).name == f"{path.name}:2,S"
+    other = text.replace(b"first", b"other")
+    put(only(root), other)
+    os.utime(only(root), LATER)
+    only(root).rename(root / "cur" / "3.other.host:2,S")
+    inbox.look()
+    assert list(inbox.table.uids) == [2]
+
+
 def test_a_message_restored_after_it_was_seen_to_be_gone_is_new_and_has_its_uidl(
     inbox: MaildirMailbox, root: Path, tmp_path: Path
 ) -> None:

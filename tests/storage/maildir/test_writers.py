@@ -11,7 +11,7 @@ Step = Callable[[MaildirWriters], object]
 
 TestWriters = MaildirWriters.TestCase
 TestWriters.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, derandomize=True
+    max_examples=35, stateful_step_count=25, deadline=None, derandomize=True
 )
 
 #: What the machine found once.

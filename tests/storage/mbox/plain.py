@@ -62,7 +62,7 @@ def _stored(raw: bytes) -> Stored:
     if text.endswith(b"\n\n"):
         text = text[:-1]
     if text and not text.endswith(b"\n"):
-        text += b"\n"
+        text = text.removesuffix(b"\r") + b"\n"
     header, blank, body = (b"", b"\n", text[1:])
     if not text.startswith(b"\n"):
         header, blank, body = text.partition(b"\n\n")

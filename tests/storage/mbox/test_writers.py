@@ -12,7 +12,7 @@ Step = Callable[[MboxWriters], object]
 
 TestWriters = MboxWriters.TestCase
 TestWriters.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, derandomize=True
+    max_examples=35, stateful_step_count=25, deadline=None, derandomize=True
 )
 
 

@@ -16,7 +16,7 @@ from maildrop.storage.plain.trees import Tree
 from tests.storage.contract import OCTETS
 
 MBOX = b"""From MAILER-DAEMON Thu Jan  1 00:00:00 2026
-Subject: internal data
+Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA
 X-IMAP: 1767225600 0000000003
 
 From alice@example.org Thu Jan  1 12:34:56 2026
