@@ -61,13 +61,14 @@ class FromLater(Exception):
 class Kind(enum.Enum):
     """What became of a recipient.
 
-    RELAYED went to a host that promises no report; EXPANDED stands for other recipients
-    now (RFC 3464 section 2.3.3).
+    RELAYED went to a host that promises no report, PASSED_ON to one that does (RFC 3461
+    section 6.2); EXPANDED stands for other recipients now (RFC 3464 section 2.3.3).
     """
 
     WAITING = "waiting"
     DELIVERED = "delivered"
     RELAYED = "relayed"
+    PASSED_ON = "passed on"
     EXPANDED = "expanded"
     FAILED = "failed"
 

@@ -40,7 +40,9 @@ from maildrop.queue.entry import (
     LINE_MAX,
     Damaged,
     Entry,
+    Kind,
     Result,
+    Status,
     Waiting,
     follow,
     head,
@@ -103,6 +105,9 @@ class Spool:
     def add(self, entry: Entry, content: Content, before: bytes = b"") -> None:
         """Put a message into the queue; it is on disk when this returns.
 
+        What became already of some recipients is written with it: whoever works on the
+        entry has to tell the sender.
+
         Args:
             entry: Its ``size`` is set here.
             content: The message; the caller closes it.
@@ -111,13 +116,21 @@ class Spool:
         octets = content.octets()
         entry.size = len(before) + len(octets)
         written = f"{self._new}/{entry.id}"
+        ended = [
+            Result(each.number, each.kind, each.status or Status("5.0.0", ""))
+            for each in entry.recipients
+            if each.kind is not Kind.WAITING
+        ]
         with translated(f"write {written}"):
             fd = self._disk.create(written)
             try:
                 self._disk.write(fd, head(entry) + before)
                 for at in range(0, len(octets), _PIECE):
                     self._disk.write(fd, octets[at : at + _PIECE])
-                os.utime(fd, (entry.next, entry.next))
+                if ended:
+                    self._disk.write(fd, line(self._now(), results=ended))
+                due = max(entry.next, self._now())  # or it would look abandoned
+                os.utime(fd, (due, due))
                 self._disk.synchronize(fd)
                 self._disk.rename(written, f"{self.entries}/{entry.id}")
             except BaseException:

@@ -153,3 +153,25 @@ def test_a_large_message_is_read_in_pieces(spool: Spool) -> None:
     content = taken.content()
     assert bytes(content.octets()) == message
     content.close()
+
+
+def test_what_became_already_of_some_is_written_with_the_message(spool: Spool) -> None:
+    given = entry("ID1", "a@far.example", "b@far.example")
+    given.recipients[1].kind = Kind.FAILED
+    given.recipients[1].status = Status("5.2.2", "full")
+    add(spool, given)
+    taken = spool.take("ID1")
+    assert taken is not None
+    assert [each.kind for each in taken.entry.recipients] == [Kind.WAITING, Kind.FAILED]
+    assert taken.entry.recipients[1].status == Status("5.2.2", "full")
+    assert bytes(taken.content().octets()) == MESSAGE
+
+
+def test_what_is_being_written_is_not_taken_for_abandoned(
+    spool: Spool, clock: Clock, tmp_path: Path
+) -> None:
+    clock.advance(100_000)
+    given = entry("ID1")
+    given.next = 0.0
+    add(spool, given)
+    assert (tmp_path / "queue/entries/ID1").stat().st_mtime == clock.seconds()
