@@ -1,0 +1,1 @@
+"""SMTP and LMTP as a client: the way out of the queue."""

@@ -1,0 +1,74 @@
+"""A message of the queue, read for a relay.
+
+In this file:
+    Message    its octets in pieces, and what has to be known of them
+    read       reads one
+
+Small messages are read where they are needed; large ones on a thread, which copies them
+out of the queue and looks at each octet once.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from maildrop.durable import Content
+from maildrop.queue.relay import Job
+from maildrop.smtp.wire.stuffing import Facts, facts, outgoing
+
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+#: Octets sent at once; also what is read without a thread.
+PIECE: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message.
+
+    Attributes:
+        content: Its octets; whoever has it closes it.
+        facts: What has to be known of it.
+    """
+
+    content: Content
+    facts: Facts
+
+    def octets(self, *, dots: bool) -> Iterator[bytes]:
+        """What is sent, in pieces.
+
+        Args:
+            dots: By DATA.
+        """
+        return outgoing(_pieces(self.content), clean=self.facts.clean, dots=dots)
+
+    def close(self) -> None:
+        """Let go of memory and file."""
+        self.content.close()
+
+
+def _pieces(content: Content) -> Iterator[bytes]:
+    octets = content.octets() if content.size else b""
+    for at in range(0, content.size, PIECE):
+        yield octets[at : at + PIECE]
+
+
+def _read(job: Job) -> Message:
+    content = job.content()
+    try:
+        return Message(content, facts(_pieces(content)))
+    except BaseException:
+        content.close()
+        raise
+
+
+async def read(job: Job, in_thread: InThread) -> Message:
+    """Read the message of a job.
+
+    Raises:
+        StorageFailure, NoSpace: It cannot be.
+    """
+    if job.entry.size <= PIECE:
+        return _read(job)
+    message: Message = await in_thread(lambda: _read(job))
+    return message

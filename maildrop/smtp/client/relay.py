@@ -1,0 +1,435 @@
+"""The way out: takes messages of the queue to other servers.
+
+In this file:
+    SMTPRelay    the relays ``smtp`` and ``lmtp``
+    Outside      what it needs of the world
+    Limits       how far it goes in one attempt
+
+An attempt, for the recipients that go the same way (``policy.Routes``):
+
+    1  a session that stands open is used, if there is one; had the server closed it
+       meanwhile, that is no failure
+    2  the hosts are found (``hosts``), and tried one after the other
+    3  a host that cannot be connected, or will not have us, is left for the next; with
+       opportunistic TLS a handshake that fails is followed by one try without TLS
+    4  recipients that a host puts off are tried at the next, up to ``Limits.sessions``;
+       unless the message may have arrived (``Outcome.uncertain``): then they wait
+    5  what is left has the last reason
+
+A message for more recipients than ``Limits.recipients`` goes in several transactions
+of one session, and so do those that a server has too many of (RFC 5321 section
+4.5.3.1.10).
+
+Where every host refuses the session itself for good, the mail is given back; where one
+of them only could not, it waits.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from maildrop.queue.entry import Kind, Options, Result, Status, Waiting
+from maildrop.queue.relay import Attempt, Job
+from maildrop.smtp.client.connection import Connection, Settings
+from maildrop.smtp.client.hosts import (
+    Host,
+    Resolver,
+    Unroutable,
+    addresses,
+    exchangers,
+)
+from maildrop.smtp.client.message import Message, read
+from maildrop.smtp.client.policy import NextHop, Routes
+from maildrop.smtp.client.pool import Keeping, Pool
+from maildrop.smtp.wire.letter import Letter, Receiver
+from maildrop.smtp.wire.opening import TLSPolicy, Wanted, opening
+from maildrop.smtp.wire.transaction import Outcome, transaction
+from maildrop.smtp.wire.verdict import Answer, Broken, Phase, Verdict, later
+
+#: Makes an endpoint of an address (or the path of a UNIX socket), a port, and the
+#: seconds to wait for a connection.
+Endpoints = Callable[[str, int, float], IStreamClientEndpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far it goes in one attempt.
+
+    Attributes:
+        hosts: Addresses that are tried.
+        sessions: Sessions in which the message is sent.
+        recipients: Recipients of a transaction; RFC 5321 section 4.5.3.1.8: every
+            server takes 100.
+    """
+
+    hosts: int = 5
+    sessions: int = 2
+    recipients: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What it needs of the world.
+
+    Attributes:
+        clock: Time.
+        random: Orders exchangers of the same preference.
+        in_thread: Runs what takes long.
+        endpoints: Makes endpoints.
+        resolver: Asks the DNS.
+        nonce: Makes one for SCRAM.
+    """
+
+    clock: IReactorTime
+    random: Random
+    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
+    endpoints: Endpoints
+    resolver: Resolver
+    nonce: Callable[[], bytes]
+
+
+@dataclass(slots=True)
+class _Way:
+    """An attempt for the recipients that go the same way.
+
+    Attributes:
+        hop: Where.
+        message: What.
+        options: How.
+        sender: From whom.
+        left: Recipients that no host has said the last word on, by number.
+        results: What became of them, by number.
+        sent: Sessions in which it was sent.
+        uncertain: The message may have arrived.
+        unreachable: Why no session could be had.
+    """
+
+    hop: NextHop
+    message: Message
+    options: Options
+    sender: str
+    left: dict[int, Waiting]
+    results: dict[int, Result] = field(default_factory=dict)
+    sent: int = 0
+    uncertain: bool = False
+    unreachable: str = ""
+
+    def letter(self, recipients: Sequence[Waiting]) -> Letter:
+        """What is sent to some of them."""
+        return Letter(
+            self.sender,
+            [Receiver(each.address, each.notify, each.original) for each in recipients],
+            self.message.facts,
+            smtputf8=self.options.smtputf8,
+            ret=self.options.ret,
+            envelope_id=self.options.envelope_id,
+        )
+
+    def is_to_go_on(self, limits: Limits) -> bool:
+        """Whether another host may still help."""
+        return bool(self.left) and not self.uncertain and self.sent < limits.sessions
+
+    def note_outcome(
+        self, batch: Sequence[Waiting], outcome: Outcome, connection: Connection
+    ) -> None:
+        """What became of some of them."""
+        self.uncertain = self.uncertain or outcome.uncertain
+        host = connection.peer
+        for each, verdict in zip(batch, outcome.verdicts, strict=True):
+            if verdict.answer is not Answer.LATER:
+                del self.left[each.number]
+            self._note(each, _named(verdict, host), host, connection)
+
+    def refused(self, refusals: Sequence[Verdict]) -> None:
+        """No host has it, for these reasons; for good only if all of them are."""
+        if not refusals:
+            return
+        last = refusals[-1]
+        if any(each.answer is Answer.LATER for each in refusals):
+            last = replace(last, answer=Answer.LATER, code=f"4{last.code[1:]}")
+            if not self.sent:
+                self.unreachable = last.text
+        self.note_rest(last)
+
+    def note_rest(self, verdict: Verdict) -> None:
+        """The same for all that no host said anything of."""
+        for number, each in self.left.items():
+            if number not in self.results:
+                self._note(each, verdict)
+
+    def _note(
+        self,
+        recipient: Waiting,
+        verdict: Verdict,
+        host: str = "",
+        connection: Connection | None = None,
+    ) -> None:
+        kind = Kind.WAITING
+        if verdict.answer is Answer.NEVER:
+            kind = Kind.FAILED
+        elif verdict.answer is Answer.TAKEN and connection is not None:
+            kind = self._taken(dsn=connection.capabilities.dsn)
+        status = Status(verdict.code, verdict.text, host if verdict.said else "")
+        self.results[recipient.number] = Result(recipient.number, kind, status)
+
+    def _taken(self, *, dsn: bool) -> Kind:
+        if dsn:
+            return Kind.PASSED_ON
+        # RFC 2033 section 1: an LMTP server has no queue; what it takes is delivered.
+        return Kind.DELIVERED if self.hop.lmtp else Kind.RELAYED
+
+
+class SMTPRelay:
+    """The relays ``smtp`` and ``lmtp``.
+
+    Args:
+        hostname: How we call ourselves.
+        routes: Where mail goes.
+        outside: The world.
+        limits: How far one attempt goes.
+        keeping: How long sessions stay open.
+        settings: How long is waited for answers.
+        own_addresses: Addresses at which this server takes mail, beside loopback.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        hostname: str,
+        routes: Routes,
+        outside: Outside,
+        *,
+        limits: Limits | None = None,
+        keeping: Keeping | None = None,
+        settings: Settings | None = None,
+        own_addresses: Iterable[str] = (),
+    ) -> None:
+        self._hostname = hostname
+        self._routes = routes
+        self._outside = outside
+        self._limits = limits or Limits()
+        self._settings = settings or Settings()
+        self._own_addresses = frozenset(own_addresses)
+        self._pool = Pool(outside.clock, keeping)
+        self._active: set[Connection] = set()
+
+    def close(self) -> None:
+        """End the sessions that nobody uses."""
+        self._pool.close()
+
+    def abort(self) -> None:
+        """End all sessions, whatever they do; their mail waits."""
+        self.close()
+        for connection in list(self._active):
+            connection.abort(later("4.3.2", "this server stops"))
+
+    async def relay(self, job: Job) -> Attempt:
+        """See ``queue.relay.Relay``."""
+        ways: dict[NextHop, list[Waiting]] = {}
+        results: list[Result] = []
+        for each in job.recipients:
+            try:
+                hop = self._routes.next_hop(each.address.rpartition("@")[2])
+            except Unroutable as error:
+                found = error.verdict
+                status = Status(found.code, found.text)
+                results.append(Result(each.number, Kind.FAILED, status))
+            else:
+                ways.setdefault(hop, []).append(each)
+        unreachable = ""
+        message = await read(job, self._outside.in_thread)
+        try:
+            for hop, recipients in ways.items():
+                left = {each.number: each for each in recipients}
+                way = _Way(hop, message, job.entry.options, job.sender, left)
+                await self._go(way)
+                results += way.results.values()
+                unreachable = unreachable or way.unreachable
+        finally:
+            message.close()
+        return Attempt(results, unreachable=unreachable)
+
+    # -- hosts
+
+    async def _go(self, way: _Way) -> None:
+        """Try what there is."""
+        while way.left and (kept := self._pool.take(way.hop)) is not None:
+            if await self._transactions(way, kept):
+                break  # it was used; others had been closed by the server
+        if not way.is_to_go_on(self._limits):
+            return
+        try:
+            hosts = await self._hosts(way.hop)
+        except Unroutable as error:
+            way.refused([error.verdict])
+            return
+        refusals: list[Verdict] = []
+        for host in hosts[: self._limits.hosts]:
+            refusal = await self._try(way, host)
+            if refusal is not None:
+                refusals.append(refusal)
+            if not way.is_to_go_on(self._limits):
+                return
+        way.refused(refusals)
+
+    async def _hosts(self, hop: NextHop) -> list[Host]:
+        """Where to connect to, best first.
+
+        Raises:
+            Unroutable: Nowhere.
+        """
+        resolver = self._outside.resolver
+        if not hop.by_mx:
+            return await addresses(resolver, hop.host)
+        return await exchangers(
+            resolver,
+            hop.host,
+            self._outside.random,
+            (self._hostname,),
+            self._own_addresses,
+        )
+
+    async def _try(self, way: _Way, host: Host) -> Verdict | None:
+        """Send it to one host.
+
+        Returns:
+            Why no session could be had; None if there was one.
+        """
+        hop = way.hop
+        tries = [hop.tls]
+        if hop.tls is TLSPolicy.OPPORTUNISTIC and not hop.implicit:
+            tries.append(TLSPolicy.NONE)
+        refusal: Verdict | None = None
+        for tls in tries:
+            connection = self._connection(hop, host)
+            try:
+                await self._open(connection, hop, host, tls)
+            except Broken as broken:
+                refusal = _named(broken.verdict, connection.peer)
+                self._log.info("{host}: {reason}", host=host.name, reason=refusal.text)
+                if connection.tls_failed:
+                    continue
+                return refusal
+            finally:
+                self._active.discard(connection)
+            await self._transactions(way, connection)
+            return None
+        return refusal
+
+    def _connection(self, hop: NextHop, host: Host) -> Connection:
+        """A connection that is not connected yet.
+
+        Raises:
+            ConfigurationError: The authorities cannot be used.
+        """
+        verified = hop.tls is TLSPolicy.VERIFIED
+        handshake = None
+        if hop.tls is not TLSPolicy.NONE or hop.implicit:
+            # The name that is verified is the one that was configured, or that of the
+            # exchanger; RFC 7672 section 1.3 tells what the latter is worth.
+            handshake = hop.trust.handshake(host.name, verified=verified)
+        connection = Connection(
+            self._outside.clock,
+            self._outside.in_thread,
+            handshake,
+            implicit=hop.implicit,
+            settings=self._settings,
+        )
+        connection.peer = host.name
+        return connection
+
+    async def _open(
+        self, connection: Connection, hop: NextHop, host: Host, tls: TLSPolicy
+    ) -> None:
+        """Connect, and begin a session.
+
+        Raises:
+            Broken: It cannot be had.
+        """
+        seconds = self._settings.seconds[Phase.CONNECT]
+        endpoint = self._outside.endpoints(host.address, hop.port, seconds)
+        try:
+            await endpoint.connect(Factory.forProtocol(lambda: connection))
+        except (ConnectError, OSError) as error:
+            what = f"no connection to {host.address}: {_reason(error)}"
+            raise Broken(later("4.4.1", what)) from None
+        self._active.add(connection)
+        wanted = Wanted(
+            self._hostname,
+            lmtp=hop.lmtp,
+            tls=tls,
+            encrypted=hop.implicit,
+            private=hop.private,
+            login=hop.login,
+            nonce=self._outside.nonce,
+            looks_back=hop.by_mx,
+        )
+        connection.capabilities = await connection.run(opening(wanted))
+        self._log.debug(
+            "session with {host} at {address}: {tls}",
+            host=host.name,
+            address=host.address,
+            tls=connection.tls,
+        )
+
+    # -- transactions
+
+    async def _transactions(self, way: _Way, connection: Connection) -> bool:
+        """Send it over one session, which is kept or closed then.
+
+        Returns:
+            Whether the session was good for anything; else it had been closed by the
+            server while nobody used it.
+        """
+        used = connection.messages > 0
+        pending = list(way.left.values())
+        self._active.add(connection)
+        try:
+            while pending and not connection.lost:
+                batch = pending[: self._limits.recipients]
+                talk = transaction(
+                    way.letter(batch),
+                    connection.capabilities,
+                    reset=connection.messages > 0,
+                    lmtp=way.hop.lmtp,
+                )
+                connection.messages += 1
+                outcome = await connection.run(talk, way.message)
+                if used and outcome.broken is not None and outcome.stale:
+                    return False
+                used = False
+                way.note_outcome(batch, outcome, connection)
+                again = [batch[at] for at in outcome.again]
+                pending = again + pending[len(batch) :]
+                if outcome.broken is not None:
+                    break
+        except Broken as broken:
+            if used:
+                return False
+            way.note_rest(_named(broken.verdict, connection.peer))
+        finally:
+            self._active.discard(connection)
+            self._pool.give(way.hop, connection)
+        way.sent += 1
+        return True
+
+
+def _named(verdict: Verdict, host: str) -> Verdict:
+    """With the name of the host in the text, where it did not say so itself."""
+    if verdict.said:
+        return verdict
+    return replace(verdict, text=f"{host}: {verdict.text}")
+
+
+def _reason(error: BaseException) -> str:
+    """What a failed connection says, in one line without its number."""
+    if isinstance(error, ConnectError) and type(error) is not ConnectError:
+        return (type(error).__doc__ or "").strip().rstrip(".").lower()
+    return str(error)
