@@ -18,6 +18,7 @@ LAYERS = {
     "maildrop.durable": 0,
     "maildrop.tls": 0,
     "maildrop.net": 0,
+    "maildrop.decisions": 0,
     "maildrop.text": 1,
     "maildrop.message": 2,
     "maildrop.sasl": 2,

@@ -35,7 +35,7 @@ from maildrop.auth.verified import Verified
 from maildrop.delivery.agent import Agent
 from maildrop.delivery.aliases import Aliases
 from maildrop.delivery.routing import Router
-from maildrop.delivery.trace import TraceIds
+from maildrop.decisions.trace import TraceIds
 from maildrop.durable import Disk
 from maildrop.imap.fetch_formatter import Formatters
 from maildrop.imap.limits import IMAPLimits

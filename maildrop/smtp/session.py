@@ -17,10 +17,11 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.logger import Logger
 
+from maildrop.decisions.trace import TraceIds
+from maildrop.delivery.actions import Recipient
 from maildrop.delivery.agent import Agent
 from maildrop.delivery.filters import Chain, Chained, Client, Verdict
-from maildrop.delivery.routing import Recipient, Router
-from maildrop.delivery.trace import TraceIds
+from maildrop.delivery.routing import Router
 from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account

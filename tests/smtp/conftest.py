@@ -18,7 +18,7 @@ from maildrop.auth.users import User
 from maildrop.delivery.agent import Agent
 from maildrop.delivery.filters import Chain, Filter
 from maildrop.delivery.routing import Router
-from maildrop.delivery.trace import TraceIds
+from maildrop.decisions.trace import TraceIds
 from maildrop.errors import AuthenticationFailed, TemporaryError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Post

@@ -1,6 +1,6 @@
 """Ids of messages."""
 
-from maildrop.delivery.trace import TraceIds
+from maildrop.decisions.trace import TraceIds
 
 
 def test_ids_are_short_and_differ_though_the_clock_and_chance_do_not() -> None:

@@ -2,6 +2,7 @@
 
 In this file:
     TraceIds    makes them
+    trace_id    makes one that follows from what it is for
 
 An id is 13 letters and digits: milliseconds since 2020 and a random part, so that ids
 sort by time, and those of several processes and hosts do not meet.
@@ -41,4 +42,20 @@ class TraceIds:
         if number <= self._last:  # the same millisecond, or a clock set back
             number = self._last + 1
         self._last = number
-        return "".join(_LETTERS[number >> shift & 31] for shift in _SHIFTS)
+        return _spelled(number)
+
+
+def trace_id(seconds: float, random: bytes) -> str:
+    """An id that follows from what it is given.
+
+    Args:
+        seconds: When the message came, since 1970 UTC.
+        random: Unpredictable octets, such as a digest; the first ones are used.
+    """
+    milliseconds = max(0, int((seconds - _START) * 1000))
+    few = int.from_bytes(random[:_RANDOM_OCTETS], "big")
+    return _spelled(milliseconds << 8 * _RANDOM_OCTETS | few)
+
+
+def _spelled(number: int) -> str:
+    return "".join(_LETTERS[number >> shift & 31] for shift in _SHIFTS)
