@@ -4,6 +4,7 @@ In this file:
     Trace          how a message came
     protocol       the word after "with"
     received       the Received field
+    received_here  the Received field of what a program of this host hands in
     head           everything for one recipient: Return-Path, Delivered-To, Received
     hops           how many Received fields a header has
     delivered_to   the addresses that a header says the message was delivered to
@@ -107,6 +108,32 @@ def received(trace: Trace, recipient: Path | None) -> bytes:
     return (
         f"Received: from {source}{using}\r\n\tby {trace.hostname} with {trace.protocol}"
         f" id {trace.id}{whom};\r\n\t{date_time(trace.seconds)}\r\n"
+    ).encode()
+
+
+def received_here(
+    trace_id: str,
+    uid: int,
+    hostname: str,
+    seconds: float,
+    recipient: Path | None,
+    protocol: str = "local",
+) -> bytes:
+    """The Received field of what a program of this host hands in.
+
+    Args:
+        trace_id: Its id in the log.
+        uid: The account that the program has.
+        hostname: Ours.
+        seconds: When, in seconds since 1970 UTC.
+        recipient: Named if it is the only one.
+        protocol: The word after "with"; nothing is said of ``local``.
+    """
+    using = "" if protocol == "local" else f" with {protocol}"
+    whom = f" for <{recipient}>" if recipient is not None else ""
+    return (
+        f"Received: by {hostname} (by uid {uid}){using}\r\n\tid {trace_id}"
+        f"{whom};\r\n\t{date_time(seconds)}\r\n"
     ).encode()
 
 
