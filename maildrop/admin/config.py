@@ -21,6 +21,7 @@ from maildrop.app.kinds import nearest
 from maildrop.app.reference import explain as explained, toml
 from maildrop.app.schema import ARRAYS, KEYS, SECTIONS
 from maildrop.app.surroundings import look
+from maildrop.delivery.address import split_detail
 from maildrop.delivery.aliases import Aliases
 
 
@@ -63,11 +64,12 @@ def check(setting: Setting, as_json: bool) -> None:
 def _look_into_files(reading: Reading) -> None:
     """Add what is wrong in the files of users and aliases; it stops nobody."""
     configuration, clock = reading.configuration, Clock()
-    ours = frozenset(("", configuration.hostname, *configuration.mail.domains))
+    users = open_users(configuration, clock)
+    separators = configuration.mail.separator
     found = [
-        *open_users(configuration, clock).problems(),
+        *users.problems(),
         *Aliases(configuration.delivery.aliases, clock).problems(
-            lambda domain: domain.lower() in ours
+            lambda name: users.lookup(split_detail(name, separators)[0]) is not None
         ),
     ]
     for text in found:

@@ -36,9 +36,9 @@ from typing import Final
 
 from twisted.logger import Logger
 
+from maildrop.delivery.actions import INBOX, Recipient, ToMailbox
 from maildrop.delivery.outcome import Outcome
 from maildrop.delivery.received import Trace, delivered_to, gap, head, hops, received
-from maildrop.delivery.routing import INBOX, Recipient, Target
 from maildrop.durable import Content
 from maildrop.errors import (
     MailboxNameInvalid,
@@ -130,7 +130,7 @@ class Agent:
         Raises:
             OverQuota: One of them has no room.
         """
-        for target in recipient.targets:
+        for target in recipient.mailboxes:
             if target.account.quota is not None:
                 mail = await self._post.mail(target.account)
                 await mail.room(octets, Counted.DELIVERED)
@@ -189,7 +189,7 @@ class Agent:
             "{id}: delivered to {recipient}: {user} {folder} uid {uid}",
             id=envelope.trace.id,
             recipient=str(recipient.path),
-            user=",".join(target.account.name for target in recipient.targets),
+            user=",".join(target.account.name for target in recipient.mailboxes),
             folder=outcome.folder,
             uid=outcome.uid,
         )
@@ -237,30 +237,30 @@ class _Delivery:
     async def _store(self, recipients: Sequence[Recipient]) -> list[Outcome]:
         opened: list[Mailbox] = []
         copies: dict[tuple[str, str], _Copy] = {}
-        keys = []
+        keys: list[tuple[str, str] | None] = []
         try:
             for recipient in recipients:
                 its = [
                     await self._copy(recipient, target, opened, copies)
-                    for target in recipient.targets
+                    for target in recipient.mailboxes
                 ]
-                keys.append(its[0])
+                keys.append(its[0] if its else None)  # none: it is discarded
             if len(copies) == 1:
                 for copy in copies.values():
                     [copy.uid] = await copy.mailbox.append([copy.message])
-            else:
+            elif copies:
                 await self._store_all(list(copies.values()))
         finally:
             for mailbox in opened:
                 await self._leave(mailbox)
         for key, copy in copies.items():
             self._done[key] = Outcome(None, key[1], copy.uid)
-        return [self._done[key] for key in keys]
+        return [Outcome() if key is None else self._done[key] for key in keys]
 
     async def _copy(
         self,
         recipient: Recipient,
-        target: Target,
+        target: ToMailbox,
         opened: list[Mailbox],
         copies: dict[tuple[str, str], _Copy],
     ) -> tuple[str, str]:
@@ -280,7 +280,7 @@ class _Delivery:
         field = received(envelope.trace, path if self._alone else None)
         return head(field, envelope.sender, path) + envelope.fields + self._gap
 
-    async def _open(self, target: Target) -> Mailbox:
+    async def _open(self, target: ToMailbox) -> Mailbox:
         mail = await self._post.mail(target.account)
         if target.folder != INBOX:
             folder = await self._folder(mail, target.folder)

@@ -1,151 +1,125 @@
 r"""Aliases: further names for users, from aliases(5) files.
 
 In this file:
-    Aliases          all names of some files, watched
+    Aliases          all names of some files
+    Alias            what a name stands for, and where that is said
     parse            the text of a file
-    Problem          a line, and what is wrong with it
+    logical_lines    lines with those that continue them
     AliasUnusable    mail for the name cannot be delivered as the file says
 
 File format, that of sendmail and Postfix; a line that begins with a blank goes on with
-the one before it, ``#`` at the start of a line begins a comment:
+the one before it, one whose first character after blanks is ``#`` is a comment:
 
-    entry = name ":" [ value *( "," value ) ]        ; either may be in double quotes
-    value = address of ours / name of a user / name of an alias / "\" name of a user
+    entry = name ":" values          ; ``values`` has the grammar of the right side
 
 A name counts without its case, in every domain of ours.  The first file that has it,
 and in it the first line, decides.  An alias that comes back to its own name means the
-user of that name.
-
-Not done, and therefore refused: ``|command``, ``/file``, ``:include:file`` and
-addresses of other hosts.  Mail for an alias with such a value is answered 451 as a
-whole: taking it for a part of the values would lose it for the rest.
+user of that name.  If there is an alias ``owner-NAME``, errors of mail for the alias
+NAME go to it.
 
 Errors: StorageFailure, when a file cannot be read: who has a name is not known then.
 
-Limits: octets of a file.  ``routing`` limits depth and number of what an alias means.
+Limits: octets of a file (``watched``).  ``routing`` limits what an alias means.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
+from maildrop.delivery.values import (
+    Problem,
+    Sort,
+    Value,
+    address,
+    objection,
+    sort_of,
+    split,
+    unquoted,
+)
+from maildrop.delivery.watched import Loaded, Owner, Watched
 from maildrop.errors import StorageFailure, TemporaryError
 
 _NAME: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^":#,\s]+)\s*:(.*)', re.DOTALL)
-_VALUE: Final = re.compile(r'(?:[^,"\\]|\\.|"(?:[^"\\]|\\.)*")+', re.DOTALL)
-_QUOTED_PAIR: Final = re.compile(r"\\(.)")
-_FOREIGN: Final = ("|", "/", ":include:")
+
+#: Names in lower case, with the values and the line of each.
+Names = dict[str, tuple[tuple[str, ...], int]]
 
 
 class AliasUnusable(TemporaryError):
     """Mail for the name cannot be delivered as the file says."""
 
 
-class Problem(NamedTuple):
-    """A line, and what is wrong with it."""
+class Alias(NamedTuple):
+    """What a name stands for.
 
-    line: int
-    reason: str
+    Attributes:
+        name: In lower case.
+        values: What it stands for.
+        file: Where that is said.
+        owner: Whose file that is.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    file: str
+    owner: Owner
+
+    @property
+    def line(self) -> int:
+        """The line of the file; 0 when there is no value."""
+        return self.values[0].line if self.values else 0
 
 
-def parse(text: str) -> tuple[dict[str, tuple[str, ...]], list[Problem]]:
-    """The names of a file in lower case with their values, and what is wrong."""
-    names: dict[str, tuple[str, ...]] = {}
-    problems = []
-    for number, line in _logical_lines(text):
+def parse(text: str) -> tuple[Names, list[Problem]]:
+    """The names of a file with their values, and what is wrong."""
+    names: Names = {}
+    problems: list[Problem] = []
+    for number, line in logical_lines(text):
         found = _NAME.fullmatch(line)
         if found is None:
             problems.append(Problem(number, "not of the form name: value, value"))
             continue
-        name = _unquoted(found[1]).lower()
-        values = [_unquoted(value.strip()) for value in _VALUE.findall(found[2])]
-        values = [value for value in values if value]
+        name = unquoted(found[1]).lower()
         if name in names:
             problems.append(Problem(number, f"{name} has an earlier line"))
             continue
-        if not values:
+        values = split(found[2])
+        if values is None:
+            reason = f"{name}: a quote or backslash without its end"
+            problems.append(Problem(number, reason))
+            values = [_UNKNOWN]
+        elif not values:
             problems.append(Problem(number, f"{name} has no value"))
-        problems += [
-            Problem(number, f"{name}: commands, files and :include: are not supported")
-            for value in values
-            if value.startswith(_FOREIGN)
-        ]
-        names[name] = tuple(values)
+        else:
+            wrong = [reason for value in values if (reason := objection(value))]
+            problems += [Problem(number, f"{name}: {reason}") for reason in wrong]
+        names[name] = tuple(values), number
     return names, problems
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+#: Stands for values that cannot be read: the alias is there and of no use.
+_UNKNOWN: Final = ":"
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines with those that continue them, and the number of the first."""
     start, held = 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
+    parts: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
             continue
         if line[0] in " \t" and held:
-            held += " " + line.strip()
+            parts.append(stripped)
             continue
         if held:
-            yield start, held
-        start, held = number, line
+            yield start, " ".join((held, *parts))
+        start, held, parts = number, stripped, []
     if held:
-        yield start, held
-
-
-def _unquoted(word: str) -> str:
-    if len(word) > 1 and word[0] == word[-1] == '"':
-        return _QUOTED_PAIR.sub(r"\1", word[1:-1])
-    return word
-
-
-def is_foreign(value: str) -> bool:
-    """Whether a value asks for a command, a file or a list in a file."""
-    return value.startswith(_FOREIGN)
-
-
-class _File:
-    """One file, read anew when it changes."""
-
-    _log = Logger()
-
-    def __init__(self, path: str, octets: int) -> None:
-        self.path = path
-        self.problems: list[Problem] = []
-        self._octets = octets
-        self._stamp: tuple[int, int, int] | None = None
-        self._names: dict[str, tuple[str, ...]] = {}
-
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """The names it has now.
-
-        Raises:
-            StorageFailure: It cannot be read, or is too large.
-        """
-        try:
-            status = os.stat(self.path)
-            stamp = status.st_mtime_ns, status.st_size, status.st_ino
-            if stamp != self._stamp:
-                self._read(status.st_size)
-                self._stamp = stamp
-        except OSError as error:
-            raise StorageFailure(f"{self.path}: {error.strerror}") from error
-        return self._names
-
-    def _read(self, size: int) -> None:
-        if size > self._octets:
-            raise StorageFailure(f"{self.path}: over {self._octets} octets")
-        with open(self.path, "rb") as file:
-            text = file.read(self._octets).decode("utf-8", "replace")
-        self._names, self.problems = parse(text)
-        for problem in self.problems[:20]:
-            self._log.warn(
-                "{path}:{line}: {reason}",
-                path=self.path,
-                line=problem.line,
-                reason=problem.reason,
-            )
+        yield start, " ".join((held, *parts))
 
 
 class Aliases:
@@ -156,6 +130,7 @@ class Aliases:
         clock: Time.
         check_every: Seconds between looks at the files.
         octets: Largest file read.
+        reach: A context in which the files may be read.
     """
 
     def __init__(
@@ -164,46 +139,89 @@ class Aliases:
         clock: IReactorTime,
         *,
         check_every: float = 1.0,
-        octets: int = 1 << 22,
+        octets: int = 1 << 26,
+        reach: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._files = [_File(path, octets) for path in paths]
+        self._paths = paths
+        self._files = Watched(
+            paths, parse, clock, check_every=check_every, octets=octets, reach=reach
+        )
         self._clock = clock
-        self._check_every = check_every
-        self._checked: float | None = None
-        self._names: list[dict[str, tuple[str, ...]]] = []
+        self._reach = reach
 
-    def values(self, name: str) -> tuple[str, ...] | None:
-        """What a name stands for, None if it is no alias.
+    def due(self) -> bool:
+        """Whether the files are to be read (``load``) before names are looked up."""
+        return self._files.due()
+
+    def load(self) -> None:
+        """Read what changed.
 
         Raises:
             StorageFailure: A file cannot be read.
         """
-        now = self._clock.seconds()
-        if self._checked is None or now - self._checked >= self._check_every:
-            self._names = [file.names() for file in self._files]
-            self._checked = now
+        self._files.load()
+
+    def find(self, name: str) -> Alias | None:
+        """What a name stands for, None if it is no alias."""
         name = name.lower()
-        for names in self._names:
-            if name in names:
-                return names[name]
+        for loaded in self._files.loaded:
+            found = loaded.content.get(name)
+            if found is not None:
+                return _alias(name, found, loaded)
         return None
 
-    def problems(self, is_local: Callable[[str], bool]) -> Iterator[str]:
+    def all(self) -> Iterator[Alias]:
+        """Every alias, those left out that an earlier file has."""
+        seen: set[str] = set()
+        for loaded in self._files.loaded:
+            for name, found in loaded.content.items():
+                if name not in seen:
+                    seen.add(name)
+                    yield _alias(name, found, loaded)
+
+    def problems(self, is_user: Callable[[str], bool]) -> Iterator[str]:
         """Everything wrong in the files, a line of text each.
 
         Args:
-            is_local: Whether a domain is ours.
+            is_user: Whether a name without a domain is a user's.
         """
-        for file in self._files:
+        found: list[Loaded[Names]] = []
+        for path in self._paths:
+            file = Watched([path], parse, self._clock, reach=self._reach)
             try:
-                names = file.names()
+                file.load()
             except StorageFailure as error:
                 yield str(error)
+            found += file.loaded
+        names = frozenset(name for loaded in found for name in loaded.content)
+        for loaded in found:
+            yield from _problems(
+                loaded, lambda name: name.lower() in names or is_user(name)
+            )
+
+
+def _alias(
+    name: str, found: tuple[tuple[str, ...], int], loaded: Loaded[Names]
+) -> Alias:
+    values, line = found
+    return Alias(
+        name, tuple(Value(each, line) for each in values), loaded.path, loaded.owner
+    )
+
+
+def _problems(loaded: Loaded[Names], is_known: Callable[[str], bool]) -> Iterator[str]:
+    for problem in loaded.problems:
+        yield f"{loaded.path}:{problem.line}: {problem.reason}"
+    for name, (values, line) in loaded.content.items():
+        for value in values:
+            sort = sort_of(value)
+            if sort in {Sort.COMMAND, Sort.FILE} and loaded.owner.writable:
+                yield (
+                    f"{loaded.path}:{line}: {name}: {value} is not used, for others "
+                    "than the file's owner may write it"
+                )
+            if sort is not Sort.ADDRESS:
                 continue
-            for problem in file.problems:
-                yield f"{file.path}:{problem.line}: {problem.reason}"
-            for name, values in names.items():
-                for value in values:
-                    domain = value.rpartition("@")[2] if "@" in value else ""
-                    if not is_foreign(value) and not is_local(domain):
-                        yield f"{file.path}: {name}: {value} is not an address of ours"
+            path = address(value)
+            if path is not None and not path.domain and not is_known(path.local):
+                yield f"{loaded.path}:{line}: {name}: nobody is called {value}"

@@ -8,10 +8,10 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogLevel, capturedLogs
 
+from maildrop.delivery.actions import INBOX, Recipient, ToMailbox
 from maildrop.delivery.agent import Agent, Envelope, header_of
 from maildrop.delivery.outcome import Outcome
 from maildrop.delivery.received import Trace
-from maildrop.delivery.routing import INBOX, Recipient, Target
 from maildrop.durable import Content
 from maildrop.errors import (
     MailboxVanished,
@@ -84,7 +84,7 @@ def now(work: Coroutine[Any, Any, T]) -> T:
 
 def to(user: str, folder: str = INBOX, *, name: str = "") -> Recipient:
     path = Path(name or user, "example.org")
-    return Recipient(path, (Target(ACCOUNTS[user], folder),))
+    return Recipient(path, (ToMailbox(ACCOUNTS[user], folder),))
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_recipients_that_share_a_mailbox_get_one_copy(
 
 
 def test_a_recipient_with_several_targets_is_stored_in_all(office: Office) -> None:
-    both = (*to("alice").targets, *to("bob").targets)
+    both = (*to("alice").mailboxes, *to("bob").mailboxes)
     office.deliver(Recipient(Path("team", "example.org"), both), together=False)
     assert len(office.mail("alice")) == len(office.mail("bob")) == 1
 

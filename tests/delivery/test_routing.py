@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from maildrop.auth.users import User
-from maildrop.delivery.routing import Router, Target
+from maildrop.delivery.actions import ToMailbox
+from maildrop.delivery.routing import Router
 from maildrop.errors import NoSuchUser, RelayDenied
 from maildrop.mailbox.account import Account
 from maildrop.smtp.wire.path import Path
@@ -35,7 +36,7 @@ ROUTER = Router(PEOPLE, DOMAINS, "mail.example.org", postmaster="alice")
 
 
 def targets(path: Path, router: Router = ROUTER) -> list[tuple[str, str]]:
-    found = router.route(path).targets
+    found = router.route_here(path).mailboxes
     return [(target.account.name, target.folder) for target in found]
 
 
@@ -62,19 +63,19 @@ def targets(path: Path, router: Router = ROUTER) -> list[tuple[str, str]]:
 def test_where_an_address_goes(path: Path, target: tuple[str, str] | None) -> None:
     if target is None:
         with pytest.raises(NoSuchUser):
-            ROUTER.route(path)
+            ROUTER.route_here(path)
     else:
         assert targets(path) == [target]
 
 
 def test_an_address_without_a_domain_gets_ours() -> None:
-    assert ROUTER.route(Path("alice", "")).path == Path("alice", "example.org")
+    assert ROUTER.route_here(Path("alice", "")).path == Path("alice", "example.org")
 
 
 def test_the_postmaster_is_nobody_unless_somebody_is_named() -> None:
     """RFC 5321 section 4.5.1."""
     with pytest.raises(NoSuchUser):
-        Router(PEOPLE, DOMAINS, "mail.example.org").route(Path("postmaster", ""))
+        Router(PEOPLE, DOMAINS, "mail.example.org").route_here(Path("postmaster", ""))
 
 
 def test_a_user_called_postmaster_comes_first() -> None:
@@ -86,7 +87,7 @@ def test_a_user_called_postmaster_comes_first() -> None:
 def test_without_separators_there_is_no_detail() -> None:
     router = Router(PEOPLE, DOMAINS, "mail.example.org", separators="")
     with pytest.raises(NoSuchUser):
-        router.route(Path("alice+x", "example.org"))
+        router.route_here(Path("alice+x", "example.org"))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_without_separators_there_is_no_detail() -> None:
 )
 def test_other_domains_are_denied(domain: str) -> None:
     with pytest.raises(RelayDenied):
-        ROUTER.route(Path("alice", domain))
+        ROUTER.route_here(Path("alice", domain))
 
 
 paths = st.builds(
@@ -109,8 +110,8 @@ paths = st.builds(
 @example(Path("alice", "."))
 def test_nothing_is_ever_taken_for_a_domain_that_is_not_ours(path: Path) -> None:
     try:
-        recipient = ROUTER.route(path)
+        recipient = ROUTER.route_here(path)
     except (NoSuchUser, RelayDenied):
         return
     assert ROUTER.is_local(path.domain)
-    assert all(isinstance(target, Target) for target in recipient.targets)
+    assert all(isinstance(action, ToMailbox) for action in recipient.actions)

@@ -4,9 +4,7 @@ from maildrop.delivery.filters import Action
 from maildrop.errors import (
     MaildropError,
     MessageTooLarge,
-    NoSuchUser,
     ProtocolSyntaxError,
-    RelayDenied,
 )
 from maildrop.smtp import respond
 from maildrop.smtp.service import Service
@@ -27,7 +25,7 @@ async def mail(session: Session, argument: bytes) -> None:
         return
     try:
         command = parse(argument)
-        refusal = _objection(session, command)
+        refusal = await _objection(session, command)
     except ProtocolSyntaxError as error:
         general = type(error) is ProtocolSyntaxError
         found = respond.refusal(error, session.site.service)
@@ -53,7 +51,7 @@ async def mail(session: Session, argument: bytes) -> None:
     session.reply(respond.OK)
 
 
-def _objection(session: Session, command: Mail) -> bytes:
+async def _objection(session: Session, command: Mail) -> bytes:
     """The reply to a command that is well written but wrong; nothing if it is right.
 
     Raises:
@@ -65,14 +63,14 @@ def _objection(session: Session, command: Mail) -> bytes:
     if command.size > session.site.limits.message:
         raise MessageTooLarge(f"{command.size} octets announced")
     if session.site.service is Service.SUBMISSION:
-        if _may_use(session, command.sender):
+        if await _may_use(session, command.sender):
             return b""
         session.note_refusal(f"sender {command.sender}", "not the login's address")
         return _NOT_YOURS
     return b""
 
 
-def _may_use(session: Session, sender: Path | None) -> bool:
+async def _may_use(session: Session, sender: Path | None) -> bool:
     """RFC 6409 section 6.1: whether the address delivers to who logged in.
 
     The null sender is everybody's: a client sends read receipts with it (RFC 8098
@@ -83,11 +81,5 @@ def _may_use(session: Session, sender: Path | None) -> bool:
     """
     if sender is None:
         return True
-    try:
-        recipient = session.site.router.route(sender)
-    except (NoSuchUser, RelayDenied):
-        return False
     account = session.account
-    return account is not None and any(
-        target.account.name == account.name for target in recipient.targets
-    )
+    return account is not None and await session.site.router.belongs(sender, account)

@@ -1,7 +1,8 @@
 """RCPT: one more recipient."""
 
+from maildrop.delivery.actions import Recipient
+from maildrop.delivery.aliases import AliasUnusable
 from maildrop.delivery.filters import Action
-from maildrop.delivery.routing import Recipient
 from maildrop.errors import MaildropError, OverQuota, ProtocolSyntaxError
 from maildrop.smtp import respond
 from maildrop.smtp.session import Session
@@ -36,7 +37,11 @@ async def rcpt(session: Session, argument: bytes) -> None:
         return
     what = f"recipient {command.recipient}"
     try:
-        recipient = session.site.router.route(command.recipient)
+        recipient = await session.site.router.route(
+            command.recipient, sender=transaction.sender
+        )
+        if recipient.others:
+            raise AliasUnusable(f"{command.recipient} is more than mailboxes")
         await _admit(session, recipient, transaction.size)
     except MaildropError as error:
         session.note_refusal(what, str(error))
