@@ -271,8 +271,9 @@ def _mailbox(value: object, directory: str) -> str:
 
 def _separator(value: object, directory: str) -> str:
     text = _text(value, directory)
-    if len(text) > 1 or (text and (text.isalnum() or text in "@%. ")):
-        raise Unfit(f'"{text}" cannot separate user and detail', 'such as "+"')
+    for letter in text:
+        if letter.isalnum() or letter in '@%. "\\/' or text.count(letter) > 1:
+            raise Unfit(f'"{letter}" cannot separate user and detail', 'such as "+-"')
     return text
 
 
@@ -303,7 +304,7 @@ HOME: Final = Kind("a path, in which %u, %n and %d may stand", _home)
 LOCATION: Final = Kind("a location", location)
 ACCOUNT: Final = Kind("an account of the system", _account)
 MAILBOX: Final = Kind("the name of a mailbox, empty for none", _mailbox)
-SEPARATOR: Final = Kind("one character, empty for none", _separator)
+SEPARATOR: Final = Kind("characters, empty for none", _separator)
 NAMESPACE: Final = Kind('a prefix, or nothing, and "/" or "."', _namespace)
 
 

@@ -2,7 +2,7 @@
 
 In this file:
     Configuration       the whole file; its fields are keys and sections
-    Users ... Limits    the sections; ``schema_store`` has more of them
+    Users ... Limits    the sections; ``schema_store``, ``schema_delivery`` have more
     Listen              one ``[[listen]]``
     ARRAYS              the sections of which there may be several
     KEYS, SECTIONS      the same as tables, for whoever walks over all of it
@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from maildrop.app import kinds
+from maildrop.app.schema_delivery import Delivery
 from maildrop.app.schema_key import Key, key as _key
 from maildrop.app.schema_special_use import SpecialUse
 from maildrop.app.schema_store import Expire, Housekeeping, Quota, QuotaWarning
@@ -79,7 +80,8 @@ class Mail:
         metadata=_key(
             kinds.SEPARATOR,
             "What stands between user and detail in an address: user+detail@domain "
-            "is delivered to user.",
+            "is delivered to user, into the folder of that name if there is one. Each "
+            "of several characters separates.",
         ),
     )
     postmaster: str = field(
@@ -190,21 +192,6 @@ class Auth:
         metadata=_key(
             kinds.choice("ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "SCRAM-SHA-256"),
             "How `maildrop user add` and `passwd` hash new passwords.",
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What happens to mail on its way to a mailbox."""
-
-    aliases: tuple[str, ...] = field(
-        default=(),
-        metadata=_key(
-            kinds.PATHS,
-            "aliases(5) files, looked up in this order.",
-            shown="none",
-            example='["/etc/aliases"]',
         ),
     )
 

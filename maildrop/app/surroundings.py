@@ -13,7 +13,9 @@ import pwd
 from maildrop.app import endpoints
 from maildrop.app.config import Reading
 from maildrop.app.kinds import Unfit
+from maildrop.app.privileges import account_identity
 from maildrop.app.toml_lines import KeyPath
+from maildrop.errors import ConfigurationError
 
 #: Protocols in which users log in.
 _LOGIN = frozenset({"imap", "pop3", "submission"})
@@ -49,6 +51,8 @@ def _look(reading: Reading, effective_uid: int) -> None:
     )
     for path in configuration.delivery.aliases:
         _file(reading, ("delivery", "aliases"), path, "make it or leave it out")
+    for path in configuration.delivery.virtual:
+        _file(reading, ("delivery", "virtual"), path, "make it or leave it out")
     _state(reading, effective_uid)
     _pair(reading)
     for at in range(len(configuration.listen)):
@@ -72,6 +76,13 @@ def _account(reading: Reading, effective_uid: int) -> None:
             "started as root",
             f"make it: useradd --system --home-dir {reading.configuration.state} "
             f"--shell /usr/sbin/nologin {name}",
+        )
+    name = reading.configuration.delivery.default_user
+    try:
+        account_identity(name)
+    except ConfigurationError as error:
+        reading.problem(
+            ("delivery", "default_user"), str(error), "name one that may do nothing"
         )
 
 

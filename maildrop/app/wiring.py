@@ -22,6 +22,7 @@ from maildrop.app.crowding import Uncrowded
 from maildrop.app.directory import open_users
 from maildrop.app.housekeeper import Housekeeper
 from maildrop.app.privileges import Rights, make_directory
+from maildrop.app.routes import open_router
 from maildrop.app.schema import Configuration
 from maildrop.app.stores import Stores
 from maildrop.app.syncing import DiskWaits, KernelQueue
@@ -32,10 +33,9 @@ from maildrop.auth.authenticator import Authenticator
 from maildrop.auth.throttle import Throttle
 from maildrop.auth.users import Users
 from maildrop.auth.verified import Verified
-from maildrop.delivery.agent import Agent
-from maildrop.delivery.aliases import Aliases
-from maildrop.delivery.routing import Router
 from maildrop.decisions.trace import TraceIds
+from maildrop.delivery.agent import Agent
+from maildrop.delivery.routing import Router
 from maildrop.durable import Disk
 from maildrop.imap.fetch_formatter import Formatters
 from maildrop.imap.limits import IMAPLimits
@@ -244,14 +244,7 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
             sessions,
         ),
         post,
-        Router(
-            users,
-            configuration.mail.domains,
-            configuration.hostname,
-            aliases=Aliases(configuration.delivery.aliases, reactor),
-            postmaster=configuration.mail.postmaster,
-            separators=configuration.mail.separator,
-        ),
+        open_router(configuration, users, reactor, rights, in_thread=storing),
         Agent(post, counters=counters),
         TraceIds(reactor.seconds, os.urandom),
         sessions,
