@@ -25,6 +25,7 @@ from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import FlagChange
 from maildrop.mailbox.keeping import KeepingStore
+from maildrop.mailbox.keyed import KeyedMailbox
 from maildrop.mailbox.numbering import NumberingMailbox, NumberingStore
 from maildrop.mailbox.quota import Counted, LimitedStore
 from maildrop.mailbox.steps import Steps
@@ -43,6 +44,7 @@ class NewMessage:
         keywords: Keyword names.
         date: INTERNALDATE in seconds since 1970 UTC, None for now.
         counted: How it is held against the quota.
+        key: See ``keyed``; empty for none.
     """
 
     content: Content
@@ -51,6 +53,7 @@ class NewMessage:
     keywords: tuple[str, ...] = ()
     date: int | None = None
     counted: Counted = Counted.LIMITED
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +128,11 @@ class Cut(Protocol):
         """Move messages."""
 
 
-class StoredMailbox(NumberingMailbox, Protocol):
+class StoredMailbox(NumberingMailbox, KeyedMailbox, Protocol):
     """One open mailbox of a store.
 
-    ``numbering`` has the calls for mail that was numbered elsewhere.
+    ``numbering`` has the calls for mail that was numbered elsewhere, ``keyed`` those
+    for messages that may be added twice.
     """
 
     @property

@@ -343,9 +343,8 @@ class Mailbox:
 
     async def uidls(self) -> list[bytes]:
         """See ``interfaces.StoredMailbox.uidls``."""
-        found = None
-        if len(self.table) <= _UIDLS_AT_ONCE:
-            found = self._at_once(self.stored.uidls)
+        few = len(self.table) <= _UIDLS_AT_ONCE
+        found = self._at_once(self.stored.uidls) if few else None
         return await self._run(self.stored.uidls, None) if found is None else found
 
     async def lock_maildrop(self) -> Callable[[], None]:
@@ -354,6 +353,10 @@ class Mailbox:
         if unlock is None:
             unlock = await self._run(self.stored.lock_maildrop, 1)
         return unlock
+
+    async def keyed(self, job: Callable[[StoredMailbox], T]) -> T:
+        """Make a call of ``keyed.KeyedMailbox``."""
+        return await self._run(lambda: job(self.stored), None)
 
     def status(self) -> MailboxStatus:
         """The numbers of STATUS, as of the last refresh."""

@@ -144,6 +144,21 @@ def _by_the_kernel(work: Work) -> None:
     work.told[inbox.table.uid_validity, uids[0]] = message(31)
 
 
+def _keyed(work: Work) -> None:
+    """A delivery that is done again until its key is there, and once more."""
+    inbox = work.open["INBOX"]
+    for _ in range(2):
+        if inbox.came(b"ID1.0"):
+            continue
+        staged = inbox.stage([NewMessage(Content.of(message(31)), key=b"ID1.0")])
+        try:
+            (uid,) = inbox.publish(staged, None)
+        except BaseException:
+            inbox.discard(staged)
+            raise
+        work.told[inbox.table.uid_validity, uid] = message(31)
+
+
 def _append(work: Work) -> None:
     inbox = work.open["INBOX"]
     new = NewMessage(
@@ -315,6 +330,7 @@ OPERATIONS: Final = (
     ),
     Operation("deliver, large", lambda w: w.add("INBOX", 31, lines=36_000)),
     Operation("deliver, kernel waits", _by_the_kernel, formats=("maildir",)),
+    Operation("deliver with a key", _keyed),
     Operation("append with flags", _append),
     Operation("store flags", _flags),
     Operation("store keywords", _keywords),

@@ -8,7 +8,7 @@ In this file:
 ``staging``, ``delivery`` and ``moving`` have what is done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from maildrop.errors import MaildropError
@@ -20,6 +20,9 @@ from maildrop.storage.maildir.linked import Linked
 from maildrop.storage.maildir.staging import Staged, stage
 
 T = TypeVar("T")
+
+#: A staging that has room, and the keyword bits of its messages.
+_Admitted = tuple[list[Staged], list[int]]
 
 
 class MaildirCut:
@@ -42,32 +45,22 @@ class MaildirCut:
         """Make the messages of several stagings visible."""
         mailbox = self._mailbox
         several = [listed(some) for some in staged]
-        refused: dict[int, MaildropError] = {}
-        messages: list[Staged] = []
-        keywords: list[int] = []
-        uids: Sequence[int] = ()
+        published: dict[int, Published] = {}
+        keywords: dict[int, list[int]] = {}
         with mailbox.changing():
             before = after = mailbox.allowance.begin()
             for at, some in enumerate(several):
                 try:
                     bits = delivery.keywords_of(mailbox, some)
                     after = delivery.admit(mailbox, after, some)
-                    keywords += bits
+                    keywords[at] = bits
                 except MaildropError as error:
-                    refused[at] = error
-                else:
-                    messages += some
-            if messages:
-                together = any(len(some) > 1 for some in several)
-                uids = yield from delivery.publish(
-                    mailbox, messages, keywords, together=together
-                )
+                    published[at] = error
+            admitted = {at: (several[at], bits) for at, bits in keywords.items()}
+            published |= yield from _published_apart(mailbox, admitted)
+            if admitted:
                 mailbox.allowance.added(before, after)
-        given = iter(uids)
-        return [
-            refused.get(at) or [next(given) for _ in some]
-            for at, some in enumerate(several)
-        ]
+        return [published[at] for at in range(len(several))]
 
     def copy(self, uids: Sequence[int], target: StoredMailbox) -> Steps[Copied]:
         """Copy messages, all or none."""
@@ -131,11 +124,52 @@ def _paced(steps: Steps[T], host: Host) -> Steps[T]:
         return result
     host.pace.took(began, host.monotonic())
     try:
-        yield wait
-    except BaseException as error:
-        steps.throw(error)  # it tidies up
-        raise
-    return (yield from steps)
+        while True:
+            try:
+                yield wait
+            except BaseException as error:
+                wait = steps.throw(error)  # it tidies up, and may go on
+            else:
+                wait = next(steps)
+    except StopIteration as done:
+        ended: T = done.value
+        return ended
+
+
+def _published_apart(
+    mailbox: Linked, admitted: Mapping[int, _Admitted]
+) -> Steps[dict[int, Published]]:
+    """Publish those without a key, then those with one.
+
+    Of these an error takes nothing back, so they go by themselves.
+
+    Raises:
+        MaildropError: Nothing was published.
+    """
+    groups: tuple[dict[int, _Admitted], ...] = ({}, {})
+    for at, (some, bits) in admitted.items():
+        groups[any(message.key for message in some)][at] = some, bits
+    published: dict[int, Published] = {}
+    for group in filter(None, groups):
+        try:
+            published |= yield from _published(mailbox, group, keyed=group is groups[1])
+        except MaildropError as error:
+            if not published:
+                raise
+            mailbox.left_alone()  # the next one looks at what there is
+            published |= dict.fromkeys(group, error)
+    return published
+
+
+def _published(
+    mailbox: Linked, group: Mapping[int, _Admitted], *, keyed: bool
+) -> Steps[dict[int, Published]]:
+    messages = [message for some, _ in group.values() for message in some]
+    keywords = [bits for _, several in group.values() for bits in several]
+    together = keyed or any(len(some) > 1 for some, _ in group.values())
+    uids = yield from delivery.publish(mailbox, messages, keywords, together=together)
+    given = iter(uids)
+    return {at: [next(given) for _ in some] for at, (some, _) in group.items()}
 
 
 def listed(staged: object) -> list[Staged]:

@@ -39,6 +39,9 @@ Step 4 decides: from there on all of them are there.
 
 An error takes back what was moved; after step 4 of the second table it also writes into
 the log that the messages are gone.
+
+A message with a key (``mailbox.keyed``) goes by the second table, too, its key in the
+record of step 4; and what is decided there no error takes back.
 """
 
 import contextlib
@@ -50,6 +53,7 @@ from maildrop.mailbox.quota import Usage
 from maildrop.mailbox.steps import Steps
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.host import Host
+from maildrop.storage.index.keyed import CAME, KEY
 from maildrop.storage.maildir.folder import Folder
 from maildrop.storage.maildir.linked import Linked
 from maildrop.storage.maildir.names import IN_NEW, Letters, staged_name
@@ -151,6 +155,8 @@ def record_of(
             object_id=message.object_id,
             cache=offset,
         )
+        if message.key:
+            batch.note(KEY + message.key, CAME)
     return uids, batch
 
 
@@ -201,6 +207,8 @@ def _record_first(
         _move_in(mailbox, staged, places, doing)
         yield Sync(disk, doing, (), fds_of(folder, places))
     except Exception:
+        if any(message.key for message in staged):
+            raise  # decided: whoever asks for the key makes it true
         _remove(mailbox, places)
         gone = ledger.batch()
         gone.expunge(uids)

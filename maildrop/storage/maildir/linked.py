@@ -8,17 +8,19 @@ import abc
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from maildrop.durable import Sync
 from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
+from maildrop.storage.index.keyed import Keyed
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.index.numbering import Numbered
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.maildir.folder import Folder
+from maildrop.storage.maildir.names import IN_NEW
 
 
-class Linked(Numbered):
+class Linked(Keyed):
     """One Maildir, open.
 
     Attributes:
@@ -41,6 +43,12 @@ class Linked(Numbered):
     def numbers(self) -> Ledger:
         """See ``Numbered``."""
         return self.ledger
+
+    def make_sure(self) -> None:
+        """See ``Keyed``: what the log says may still be in tmp/."""
+        self.look()
+        fds = (self.folder.fd_of(0), self.folder.fd_of(IN_NEW))
+        Sync(self.host.disk, f"sync {self.path}", (self.ledger.written,), fds)()
 
     @property
     @abc.abstractmethod

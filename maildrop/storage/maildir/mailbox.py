@@ -42,6 +42,7 @@ from maildrop.storage.index.allowance import Allowance
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.fragments import Fragments
 from maildrop.storage.index.host import Host
+from maildrop.storage.index.keyed import has
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.index.locks import is_taken_now
 from maildrop.storage.index.remembered import Remembered
@@ -358,8 +359,9 @@ class MaildirMailbox(Linked):
         return published
 
     def discard(self, staged: object) -> None:
-        """Remove what is still in tmp/."""
-        discard(self.folder, listed(staged), self.host)
+        """Remove what is still in tmp/, but for what the log says is to come."""
+        gone = [it for it in listed(staged) if not has(self.table, it.key)]
+        discard(self.folder, gone, self.host)
 
     def copy(self, uids: Sequence[int], target: StoredMailbox) -> Copied:
         """Copy messages, all or none."""

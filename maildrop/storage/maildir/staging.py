@@ -51,6 +51,7 @@ class Staged:
         pieces: What the cache is to keep of it.
         object_id: See ``IndexTable.object_ids``.
         counted: How it is held against the quota.
+        key: See ``mailbox.keyed``; empty for none.
     """
 
     base: bytes
@@ -61,6 +62,7 @@ class Staged:
     pieces: Mapping[bytes, bytes]
     object_id: int
     counted: Counted = Counted.LIMITED
+    key: bytes = b""
 
 
 def stage(
@@ -118,6 +120,7 @@ def _write(
         pieces=cacheable(octets) if size <= PREPARE_MAX else {},
         object_id=0,
         counted=message.counted,
+        key=message.key,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from maildrop.mailbox.flags import ALL_SYSTEM
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.storage.index.keyed import KEY
 from maildrop.storage.mbox.format import from_line, status_fields, stored_form
 from maildrop.storage.mbox.scan import digest
 
@@ -33,7 +34,7 @@ class Staged:
         raw: What goes into the file for each.
         sizes: Octets of each.
         digests: Of the content of each.
-        restoring: Keys of those that come back (``intent``).
+        restoring: Keys of those that have one, or come back (``intent``).
     """
 
     messages: Sequence[NewMessage]
@@ -51,6 +52,7 @@ class Staged:
             now: The date of those that have none.
         """
         staged = cls(messages, [], [], [])
+        staged.restoring = [KEY + message.key for message in messages if message.key]
         for message in messages:
             octets = octets_of(message)
             date = now if message.date is None else message.date

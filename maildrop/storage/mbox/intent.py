@@ -26,7 +26,7 @@ What another program appended behind half a message stays; so does the half, the
 
 Of expunged messages that are brought back it is noted with the intent that they are on
 their way, and with its end whether they came: nobody brings them back twice.  So it is
-with messages that are moved here (``moving``).
+with messages that are moved here (``moving``), or have a key (``mailbox.keyed``).
 """
 
 import os
@@ -36,15 +36,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from maildrop.storage.index.batch import Batch
+from maildrop.storage.index.keyed import CAME, KEY
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.mbox.file import Appendix, MboxFile
 
 _NAME: Final = b"append"
 _RESTORED: Final = b"restored/"
 _COMING: Final = b"0"
-_CAME: Final = b"1"
-#: Keys of moves begin with it; those of restored messages do not.
+#: Names of notes that begin so are whole; keys of restored messages are not.
 MOVED: Final = b"moved/"
+_WHOLE: Final = (MOVED, KEY)
 _VALUE: Final = re.compile(rb"(\d{1,15}) (\d{1,15}) (\d{1,10}) (\d{1,10})")
 
 
@@ -56,11 +57,12 @@ def announce(
     Args:
         ledger: Where.
         appendix: What.
-        restoring: Keys of the expunged messages that it brings back, or of a move.
+        restoring: Keys of the expunged messages that it brings back; or names of notes
+            for a move, or for keys of messages.
     """
     batch = ledger.batch(quiet=True)
     for key in restoring:
-        batch.note(key if key.startswith(MOVED) else _RESTORED + key, _COMING)
+        batch.note(key if key.startswith(_WHOLE) else _RESTORED + key, _COMING)
     octets = appendix.octets
     last = ledger.table.uid_next + len(appendix.starts) - 1
     value = (appendix.size, len(octets), zlib.crc32(octets), last)
@@ -80,8 +82,8 @@ def ended(ledger: Ledger, batch: Batch, *, whole: bool = True) -> None:
     batch.note(_NAME, b"")
     batch.assigns = False  # the note can give the same UIDs again
     for name, value in ledger.table.notes.items():
-        if name.startswith((_RESTORED, MOVED)) and value == _COMING:
-            batch.note(name, _CAME if whole else b"")
+        if name.startswith((_RESTORED, *_WHOLE)) and value == _COMING:
+            batch.note(name, CAME if whole else b"")
 
 
 def restored(ledger: Ledger) -> list[bytes]:
@@ -89,7 +91,7 @@ def restored(ledger: Ledger) -> list[bytes]:
     return [
         name.removeprefix(_RESTORED)
         for name in ledger.table.notes
-        if name.startswith(_RESTORED) and ledger.table.notes[name] == _CAME
+        if name.startswith(_RESTORED) and ledger.table.notes[name] == CAME
     ]
 
 
@@ -105,7 +107,7 @@ def forget_restored(ledger: Ledger) -> None:
 
 def moved(ledger: Ledger, key: bytes) -> bool:
     """Whether a move brought its messages here."""
-    return ledger.table.notes.get(MOVED + key) == _CAME
+    return ledger.table.notes.get(MOVED + key) == CAME
 
 
 def forget_moved(ledger: Ledger) -> None:

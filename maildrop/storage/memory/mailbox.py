@@ -38,6 +38,7 @@ class MemoryMailbox:
         self._came: dict[int, int] = {}
         self._fragments: dict[tuple[int, bytes], bytes] = {}
         self._uidls: dict[int, bytes] = {}
+        self._keys: set[bytes] = set()
         self._locked = False
         self._gone = False
 
@@ -168,7 +169,20 @@ class MemoryMailbox:
             for (message, octets), keywords in zip(staged, bits, strict=True)
         ]
         self._allowance.added()
+        self._keys.update(message.key for message, _ in staged if message.key)
         return uids
+
+    def came(self, key: bytes) -> bool:
+        """Whether a message with a key was added."""
+        return key in self._keys
+
+    def keys(self) -> Sequence[bytes]:
+        """All keys that are kept."""
+        return list(self._keys)
+
+    def forget_keys(self, keys: Sequence[bytes]) -> None:
+        """Nobody will ask for these any more."""
+        self._keys.difference_update(keys)
 
     def _add(self, octets: bytes, date: int, flags: int, keywords: int) -> int:
         uid = self.table.uid_next

@@ -7,6 +7,7 @@ import pytest
 from maildrop.storage.memory.store import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.hierarchy import HierarchyContract
+from tests.storage.keyed import KeyedContract
 from tests.storage.numbering import NumberingContract
 from tests.storage.quota import QuotaContract
 from tests.storage.undelete import UndeleteContract
@@ -19,6 +20,11 @@ def open_store() -> Callable[[], MemoryStore]:
 
 
 class TestMemory(
-    StoreContract, HierarchyContract, NumberingContract, QuotaContract, UndeleteContract
+    StoreContract,
+    HierarchyContract,
+    KeyedContract,
+    NumberingContract,
+    QuotaContract,
+    UndeleteContract,
 ):
     """Mail that vanishes with the process."""
