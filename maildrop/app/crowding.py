@@ -8,6 +8,7 @@ right, so a client may try again.
 """
 
 from maildrop.auth.authenticator import Authenticator
+from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.errors import TemporaryError
 from maildrop.mailbox.account import Account
 from maildrop.net.sessions import Sessions
@@ -44,23 +45,33 @@ class Uncrowded:
         """See ``Authenticator``."""
         return self._authenticator.exchange(mechanism, initial, secure=secure)
 
-    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
-        """See ``Authenticator``."""
-        return self._admit(
-            await self._authenticator.conclude(outcome, service=service, source=source)
-        )
-
-    async def authenticate(
-        self, name: str, password: str, *, service: str, source: str
+    async def conclude(
+        self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
     ) -> Account:
         """See ``Authenticator``."""
-        return self._admit(
-            await self._authenticator.authenticate(
-                name, password, service=service, source=source
-            )
+        account = await self._authenticator.conclude(
+            outcome, service=service, source=source, note=note
         )
+        return self._admit(account, note)
 
-    def _admit(self, account: Account) -> Account:
+    async def authenticate(
+        self,
+        name: str,
+        password: str,
+        *,
+        service: str,
+        source: str,
+        note: Noting = SILENT,
+    ) -> Account:
+        """See ``Authenticator``."""
+        account = await self._authenticator.authenticate(
+            name, password, service=service, source=source, note=note
+        )
+        return self._admit(account, note)
+
+    def _admit(self, account: Account, note: Noting) -> Account:
         if len(self._sessions.matching(user=account.name)) >= self._most:
-            raise TemporaryError(f"{account.name} has {self._most} sessions already")
+            why = f"{account.name} has {self._most} sessions already"
+            note("login refused", user=account.name, why=why)
+            raise TemporaryError(why)
         return account

@@ -34,6 +34,7 @@ from maildrop.auth.passwd_file import fold
 from maildrop.auth.throttle import Throttle
 from maildrop.auth.users import User
 from maildrop.auth.verified import Verified
+from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.errors import AccountDisabled, AuthenticationFailed, TemporaryError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import InThread
@@ -238,7 +239,9 @@ class Authenticator:
 
     # -- judging
 
-    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
+    async def conclude(
+        self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
+    ) -> Account:
         """Judge what a SASL exchange ended in; see ``authenticate``."""
         if isinstance(outcome, Credentials):
             return await self.authenticate(
@@ -246,11 +249,19 @@ class Authenticator:
                 outcome.password,
                 service=service,
                 source=source,
+                note=note,
             )
-        return await self._judge_proof(outcome, service=service, source=source)
+        attempt = _Attempt(outcome.authentication, service, source, note)
+        return await self._judge_proof(outcome, attempt)
 
     async def authenticate(
-        self, name: str, password: str, *, service: str, source: str
+        self,
+        name: str,
+        password: str,
+        *,
+        service: str,
+        source: str,
+        note: Noting = SILENT,
     ) -> Account:
         """Judge a name and a password.
 
@@ -260,6 +271,7 @@ class Authenticator:
                 UTF-8.
             service: ``imap``, ``pop3``, ``submission`` ...: what ``allow`` speaks of.
             source: The client's address; anything else for a local connection.
+            note: Is told what was decided and why.
 
         Raises:
             AuthenticationFailed: Wrong name or password.
@@ -268,36 +280,50 @@ class Authenticator:
             TemporaryError: Not judged; too much to do, or the users cannot be read.
         """
         name, password = prepared(name), prepared(password)
+        attempt = _Attempt(name, service, source, note)
         user = self._users.lookup(name)
         now = self._clock.seconds()
         if user is not None and self._verified.knows(user, password, now):
-            return self._admit(user, service=service, source=source)
-        await self._sleep(self._throttle.before(source, name, now))
+            return self._admit(user, attempt, "the password was right before")
+        await self._hold_back(attempt, now)
         began = self._clock.seconds()
         right = await self._check(user, name, password)
         if user is None or not right:
             if user is not None:
                 self._verified.forget(user)
-            await self._refuse(name, f"{name}\0{password}", began, service, source)
+            await self._refuse(user, f"{name}\0{password}", began, attempt)
             raise AuthenticationFailed("wrong name or password")
         now = self._clock.seconds()
         self._verified.remember(user, password, now)
         self._throttle.succeeded(source, name, now)
-        return self._admit(user, service=service, source=source)
+        return self._admit(user, attempt, "the password is right")
 
     async def _judge_proof(
-        self, outcome: Proven | Refused, *, service: str, source: str
+        self, outcome: Proven | Refused, attempt: "_Attempt"
     ) -> Account:
-        name = outcome.authentication
-        await self._sleep(self._throttle.before(source, name, self._clock.seconds()))
+        await self._hold_back(attempt, self._clock.seconds())
         now = self._clock.seconds()
-        user = self._users.lookup(name)
+        user = self._users.lookup(attempt.name)
         if isinstance(outcome, Proven) and user is not None:
-            self._throttle.succeeded(source, name, now)
-            return self._admit(user, service=service, source=source)
-        evidence = outcome.evidence if isinstance(outcome, Refused) else name
-        await self._refuse(name, evidence, now, service, source)
+            self._throttle.succeeded(attempt.source, attempt.name, now)
+            return self._admit(user, attempt, "the proof is right")
+        evidence = outcome.evidence if isinstance(outcome, Refused) else attempt.name
+        await self._refuse(user, evidence, now, attempt)
         raise AuthenticationFailed("wrong proof")
+
+    async def _hold_back(self, attempt: "_Attempt", now: float) -> None:
+        """Wait as the source deserves.
+
+        Raises:
+            TemporaryError: So many attempts wait that this one cannot.
+        """
+        try:
+            wait = self._throttle.before(attempt.source, attempt.name, now)
+            await self._sleep(wait)
+        except TemporaryError as error:
+            attempt.tell("login refused", why=str(error))
+            raise
+        attempt.waited = wait
 
     async def _check(self, user: User | None, name: str, password: str) -> bool:
         """Whether the password fits; takes as long for a name that nobody has."""
@@ -335,15 +361,22 @@ class Authenticator:
         return _NOBODY if passwords.is_locked(stored) else stored
 
     async def _refuse(
-        self, name: str, evidence: str, began: float, service: str, source: str
+        self, user: User | None, evidence: str, began: float, attempt: "_Attempt"
     ) -> None:
         """Note and log a failure; returns when it may be told."""
-        seconds = self._throttle.failed(source, evidence, began)
-        self._tell(name, service, source, "wrong name or password")
+        seconds = self._throttle.failed(attempt.source, evidence, began)
+        attempt.tell(
+            "login refused",
+            why="nobody has that name" if user is None else "the password is wrong",
+            line="" if user is None else user.account.source,
+            answered_after=round(seconds, 1),
+        )
+        self._tell(attempt, attempt.name, "wrong name or password")
         await self._sleep(began + seconds - self._clock.seconds())
 
-    def _admit(self, user: User, *, service: str, source: str) -> Account:
+    def _admit(self, user: User, attempt: "_Attempt", how: str) -> Account:
         """The account, if it may be used this way."""
+        service, source = attempt.service, attempt.source
         reason = ""
         if user.disabled:
             reason = "account disabled"
@@ -354,21 +387,24 @@ class Authenticator:
         ):
             reason = "network not allowed"
         if reason:
-            self._tell(user.name, service, source, reason)
+            self._tell(attempt, user.name, reason)
+            attempt.tell("login refused", why=reason, line=user.account.source)
             raise AccountDisabled(reason)
+        attempt.tell("login", user=user.name, why=how, line=user.account.source)
         self._counters.add("logins")
         return user.account
 
-    def _tell(self, name: str, service: str, source: str, reason: str) -> None:
+    def _tell(self, attempt: "_Attempt", name: str, reason: str) -> None:
         # The source comes first and the name is escaped, so that no name can make the
         # line mean another source to whoever acts on it.
         self._counters.add("logins_refused")
         self._log.warn(
-            "login refused from {source}: {reason} ({service}, user {user})",
-            source=source,
+            "login refused from {source}: {reason} ({service}, user {user}, id {id})",
+            source=attempt.source,
             reason=reason,
-            service=service,
+            service=attempt.service,
             user=ascii(name[:_NAME_LOGGED]),
+            id=attempt.note.trace,
         )
 
     async def _sleep(self, seconds: float) -> None:
@@ -383,6 +419,23 @@ class Authenticator:
             await done
         finally:
             self._waiting -= 1
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """Somebody who tries to log in, and what is told of it."""
+
+    name: str
+    service: str
+    source: str
+    note: Noting
+    waited: float = 0.0
+
+    def tell(self, kind: str, **facts: object) -> None:
+        """Note a decision."""
+        if self.waited:
+            facts["held_back"] = round(self.waited, 1)
+        self.note(kind, name=self.name[:_NAME_LOGGED], client=self.source, **facts)
 
 
 def _comes_from(user: User, source: str) -> bool:

@@ -229,7 +229,7 @@ class Users:
 
     def _read(self, file: PasswdFile, line: bytes, at: int) -> User | None:
         try:
-            user = self._user(parse(line))
+            user = self._user(parse(line), f"{file.path}:{at + 1}")
         except ConfigurationError as error:
             file.log_line(at + 1, str(error))
             return None
@@ -238,7 +238,7 @@ class Users:
             file.log_line(at + 1, reason)
         return user
 
-    def _user(self, entry: Entry) -> User:
+    def _user(self, entry: Entry, source: str = "") -> User:
         extra = parse_extra(entry.extra)
         self._tell_unknown(extra.unknown)
         defaults = self._defaults
@@ -255,6 +255,7 @@ class Users:
             gid=gid,
             groups=() if uid is None else self._groups_of(uid, gid),
             quota=_quota(defaults.quota, extra),
+            source=source,
         )
         return User(
             account,

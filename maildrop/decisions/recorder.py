@@ -4,6 +4,8 @@ In this file:
     Recorder    notes nothing; what all layers are given if nobody keeps decisions
     Diary       has what was noted written, soon and elsewhere
     Note        one decision
+    Noting      what notes for one id
+    SILENT      does not
     Write       what writes notes: ``journal.Journal.write``
 
 A decision is noted under an id: that of the message (it stands in the log, the Received
@@ -65,6 +67,37 @@ class Recorder:
             kind: Which kind of decision; see ``telling``.
             facts: What it was and why.  None and empty ones are left out.
         """
+
+
+class Noting:
+    """Notes for one id, and adds facts that are known already.
+
+    Args:
+        recorder: Is told.
+        trace: The id.
+        facts: Are added.
+
+    Attributes:
+        trace: The id.
+    """
+
+    __slots__ = ("_facts", "_recorder", "trace")
+
+    def __init__(self, recorder: Recorder, trace: str, **facts: object) -> None:
+        self._recorder = recorder
+        self.trace = trace
+        self._facts = facts
+
+    def __call__(self, kind: str, /, **facts: object) -> None:
+        """Note a decision."""
+        self._recorder.note(self.trace, kind, **self._facts, **facts)
+
+    def further(self, **facts: object) -> "Noting":
+        """One that adds these facts, too."""
+        return Noting(self._recorder, self.trace, **self._facts, **facts)
+
+
+SILENT: Final = Noting(Recorder(), "-")
 
 
 class Diary(Recorder):

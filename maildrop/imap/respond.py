@@ -1,6 +1,7 @@
 """Answers to what went wrong: the one place that knows their codes and words.
 
 In this file:
+    said        what a BYE says
     refusal      the tagged answer for an error
     answer       what it says
     broken       the tagged answer when the server has a bug
@@ -164,3 +165,8 @@ GONE: Final = responses.bye(
 BROKEN: Final = responses.bye(b"Internal error, it was logged", b"SERVERBUG")
 INJECTED: Final = responses.bye(b"Octets in clear behind STARTTLS")
 LOGOUT: Final = responses.bye(b"Logging out")
+
+
+def said(bye: bytes) -> str:
+    """What a BYE says, for the log."""
+    return bye.partition(b"\r\n")[0].removeprefix(b"* BYE ").decode("ascii", "replace")

@@ -133,6 +133,7 @@ class Session:
         enabled: Extensions turned on by ENABLE.
         tag: Of the command at work.
         exchange: The SASL exchange at work.
+        mechanism: Of the last exchange.
         appending: The message of the APPEND at work.
         end_idle: Ends the IDLE at work.
         failed_logins: How many there were.
@@ -152,6 +153,7 @@ class Session:
         self.enabled: set[bytes] = set()
         self.tag = b"*"
         self.exchange: Exchange | None = None
+        self.mechanism = ""
         self.appending: Appending | None = None
         self.end_idle: Callable[[], None] | None = None
         self.failed_logins = 0
@@ -191,9 +193,11 @@ class Session:
         self.link.write_pieces(pieces)
 
     def bye(self, octets: bytes) -> None:
-        """Say BYE and close."""
+        """Say BYE and close; unless the client asked for it, BYE says why."""
         if self.state is not State.LOGOUT:
             self.state = State.LOGOUT
+            if not octets.startswith(respond.LOGOUT) and not self.live.ending:
+                self.live.ending = respond.said(octets)
             self.link.write(octets)
         self.link.close()
 
@@ -214,11 +218,11 @@ class Session:
 
     def note(self, event: str, **fields: object) -> None:
         """Log something that an administrator may want to know."""
-        self._log.info(event, **fields)
+        self._log.info("{id}: " + event, id=self.live.trace, **fields)
 
     def warn(self, event: str, **fields: object) -> None:
         """Log something that went wrong."""
-        self._log.warn(event, **fields)
+        self._log.warn("{id}: " + event, id=self.live.trace, **fields)
 
     # -- state
 

@@ -15,6 +15,7 @@ from weakref import WeakSet
 from twisted.internet.interfaces import IOpenSSLContextFactory
 
 from maildrop import __version__
+from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.imap.fetch_formatter import Formatters
 from maildrop.imap.limits import IMAPLimits
 from maildrop.mailbox.account import Account
@@ -49,11 +50,19 @@ class Authenticator(Protocol):
     ) -> Exchange:
         """Begin a SASL exchange."""
 
-    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
+    async def conclude(
+        self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
+    ) -> Account:
         """Judge what it ended in."""
 
     async def authenticate(
-        self, name: str, password: str, *, service: str, source: str
+        self,
+        name: str,
+        password: str,
+        *,
+        service: str,
+        source: str,
+        note: Noting = SILENT,
     ) -> Account:
         """Judge a name and a password."""
 

@@ -20,6 +20,7 @@ class Account:
         groups: Supplementary groups.
         quota: How much mail it may have, None for no limit; another one makes it no
             other account.
+        source: File and line that name it, for people; empty if none does.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Account:
     gid: int | None = None
     groups: tuple[int, ...] = ()
     quota: Quota | None = field(default=None, compare=False)
+    source: str = field(default="", compare=False)

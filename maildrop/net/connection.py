@@ -187,6 +187,12 @@ class ServerConnection(Protocol, Generic[Event]):
             self._peer = peer  # else the handshake goes on: there is more to learn
         return peer
 
+    @property
+    def trouble(self) -> str:
+        """What the connection was lost by, empty if the peer just went."""
+        transport = self.transport
+        return transport.trouble if isinstance(transport, Transport) else ""
+
     def kick(self) -> None:
         """The administrator ends the connection; a protocol may say so first."""
         self.close()

@@ -43,6 +43,7 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.systemd import ListenFDs
 
+from maildrop.decisions.recorder import Recorder
 from maildrop.errors import ConfigurationError, PermanentError
 from maildrop.net.port import Port, PortLimits
 from maildrop.net.proxy import Networks
@@ -344,6 +345,7 @@ def open_all(
     *,
     limits: PortLimits | None = None,
     stock: bool = False,
+    recorder: Recorder | None = None,
 ) -> list[IListeningPort]:
     """Accept connections on bound sockets.
 
@@ -355,6 +357,7 @@ def open_all(
         limits: What the connections of each port are held to.
         stock: Use Twisted's own ports, transports and TLS, without these limits, for
             comparison and in doubt.  PROXY headers and UNIX sockets need ours.
+        recorder: Is told who was not let in.
     """
     ports: list[IListeningPort] = []
     for one in bound:
@@ -372,6 +375,7 @@ def open_all(
             proxies=proxies,
             limits=limits,
             path=one.path,
+            recorder=recorder,
         )
         port.startListening()
         ports.append(port)

@@ -30,6 +30,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from maildrop.decisions.recorder import Recorder
 from maildrop.net.connected_socket import address_of
 from maildrop.net.peer import Origin, plain_address
 from maildrop.net.proxy import Networks, Preface
@@ -110,6 +111,7 @@ class Port:
         proxies: From whom a PROXY header is expected.
         limits: What its connections are held to.
         path: Of a UNIX socket that is to be removed at the end.
+        recorder: Is told who was not let in.
     """
 
     _log = Logger()
@@ -124,15 +126,17 @@ class Port:
         proxies: Networks | None = None,
         limits: PortLimits | None = None,
         path: str | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         limits = limits or PortLimits()
+        self._recorder = recorder or Recorder()
         self.socket = listening
         self.factory = factory
         self.handshake = limits.handshake
         self._reactor = reactor
         self._tls = tls
         self._proxies = proxies
-        self._preface = limits.preface
+        self._limits = limits
         self._path = path
         self._admission = Admission(limits)
         self._accepts = 1
@@ -214,7 +218,7 @@ class Port:
         transport = Transport(connection, client, self, self._reactor)
         try:
             if self._proxies is not None and _address(transport) in self._proxies:
-                preface = Preface(self._begin, self._reactor, self._preface)
+                preface = Preface(self._begin, self._reactor, self._limits.preface)
                 transport.begin(preface)
             else:
                 self._begin(transport, None)
@@ -226,8 +230,16 @@ class Port:
         transport.origin = origin
         address = _address(transport)
         if not self._admission.enter(address):
+            trace = self._recorder.new_id()
+            why = f"{self._limits.per_address} connections from one address"
             self._log.info(
-                "connection from {address} refused: too many", address=address
+                "{id}: connection from {address} refused: {why}",
+                id=trace,
+                address=address,
+                why=why,
+            )
+            self._recorder.note(
+                trace, "refused", client=address, port=str(self.getHost()), why=why
             )
             transport.abortConnection()
             return

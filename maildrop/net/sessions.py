@@ -6,8 +6,9 @@ In this file:
     Live        what a session needs of its connection
 
 A protocol adds its session when the connection is made, sets ``user`` and ``mailbox``
-as they become known and removes it in ``closed``.  A session costs one dict entry and
-one small object; octets and peer are asked of the connection when somebody looks.
+as they become known, ``ending`` when it ends the connection, and removes the session in
+``closed``.  A session costs one dict entry and one small object; octets and peer are
+asked of the connection when somebody looks.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from maildrop.decisions.recorder import SILENT, Noting, Recorder
 from maildrop.net.peer import Peer
 
 
@@ -28,6 +30,10 @@ class Live(Protocol):
     @property
     def peer(self) -> Peer:
         """Who is at the other end."""
+
+    @property
+    def trouble(self) -> str:
+        """What the connection was lost by, empty if the peer just went."""
 
     def kick(self) -> None:
         """End the connection because the administrator wants it."""
@@ -45,9 +51,14 @@ class Session:
         id: Its number, unique in this process and never used again; 0 until added.
         user: Who logged in, empty before.
         mailbox: The selected mailbox, empty without one.
+        trace: Its id in the log and among decisions.
+        ending: Why we ended it; empty if the client did.
     """
 
-    __slots__ = ("connection", "id", "mailbox", "service", "since", "user")
+    __slots__ = (
+        *("_note", "connection", "ending", "id", "mailbox", "service", "since"),
+        *("trace", "user"),
+    )
 
     def __init__(self, service: str, connection: Live, since: float) -> None:
         self.id = 0
@@ -56,6 +67,44 @@ class Session:
         self.since = since
         self.user = ""
         self.mailbox = ""
+        self.trace = "-"
+        self.ending = ""
+        self._note = SILENT
+
+    def note(self, kind: str, /, **facts: object) -> None:
+        """Note a decision about the connection."""
+        self._note(kind, **facts)
+
+    def noting(self, mechanism: str) -> Noting:
+        """What notes a login.
+
+        Args:
+            mechanism: By which the client logs in.
+        """
+        tls = self.peer.encryption
+        return self._note.further(
+            service=self.service,
+            mechanism=mechanism,
+            tls="" if tls is None else tls.version,
+        )
+
+    def begin(self, recorder: Recorder) -> None:
+        """The registry has it."""
+        self.trace = recorder.new_id()
+        self._note = Noting(recorder, self.trace)
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self.note(
+            "closed",
+            service=self.service,
+            user=self.user,
+            client=self.connection.peer.address,
+            since=round(self.since, 3),
+            octets_in=self.octets_in,
+            octets_out=self.octets_out,
+            why=self.ending or self.connection.trouble,
+        )
 
     @property
     def peer(self) -> Peer:
@@ -73,18 +122,23 @@ class Session:
         return self.connection.octets_out
 
     def kick(self) -> None:
-        """End it."""
+        """The administrator ends it."""
+        self.ending = "ended by the administrator, or as the server stops"
         self.connection.kick()
 
 
 class Sessions:
     """The sessions of this process.
 
+    Args:
+        recorder: Is told how they ended.
+
     Attributes:
         begun: How many there have been, per service.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self._recorder = recorder or Recorder()
         self._live: dict[int, Session] = {}
         self._last = 0
         self.begun: Counter[str] = Counter()
@@ -94,13 +148,15 @@ class Sessions:
         """A connection was made; gives the session its number."""
         self._last += 1
         session.id = self._last
+        session.begin(self._recorder)
         self._live[session.id] = session
         self.begun[session.service] += 1
         return session
 
     def remove(self, session: Session) -> None:
         """The connection is gone; nothing happens if it was removed before."""
-        self._live.pop(session.id, None)
+        if self._live.pop(session.id, None) is not None:
+            session.end()
         if self._emptied and not self._live:
             waiting, self._emptied = self._emptied, []
             for one in waiting:

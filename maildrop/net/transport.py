@@ -90,16 +90,12 @@ class Transport(ConnectedSocket):
         admitted: The address that the port counts it under, empty for none.
         behind: Unsent octets above which a producer is paused.
         disconnecting: Whether it closes when everything is sent.
+        trouble: What went wrong with its TLS, empty for nothing.
     """
 
     __slots__ = (
-        "_aborted",
-        "_clear_left",
-        "_ended",
-        "_lingering",
-        "_paused",
-        "_piece",
-        "_producer",
+        *("_aborted", "_clear_left", "_ended", "_lingering", "_paused"),
+        *("_piece", "_producer"),
         "_queue",
         "_queued",
         "_read_size",
@@ -114,6 +110,7 @@ class Transport(ConnectedSocket):
         "port",
         "protocol",
         "reactor",
+        "trouble",
     )
 
     _log = Logger()
@@ -129,7 +126,7 @@ class Transport(ConnectedSocket):
         self.port = port
         self.reactor = reactor
         self.protocol: Any = None  # an IProtocol, once it begins
-        self.admitted = ""
+        self.admitted = self.trouble = ""
         self.behind = 1 << 20
         self.connected = True
         self._queue: list[bytes | memoryview] = []
@@ -382,10 +379,9 @@ class Transport(ConnectedSocket):
         try:
             need = tls.handshake()
         except TLSFailed as error:
+            self.trouble = f"TLS handshake failed: {error}"
             self._log.info(
-                "TLS handshake with {peer} failed: {reason}",
-                peer=self.getPeer(),
-                reason=str(error),
+                "{peer}: {trouble}", peer=self.getPeer(), trouble=self.trouble
             )
             return main.CONNECTION_LOST
         if need is Need.WRITING:
@@ -401,7 +397,8 @@ class Transport(ConnectedSocket):
 
     def _too_slow(self) -> None:
         self._shaking = None
-        self._log.info("TLS handshake with {peer} took too long", peer=self.getPeer())
+        self.trouble = "TLS handshake took too long"
+        self._log.info("{peer}: {trouble}", peer=self.getPeer(), trouble=self.trouble)
         self.abortConnection()
 
     def _stop_shaking(self) -> None:

@@ -64,13 +64,13 @@ class Pop3Connection(ServerConnection[Event]):
         self._services = services
         self._reader = Reader(wire_limits)
         self.session = Session(self, services)
-        self._registered = Registered(settings.name, self, services.clock.seconds())
+        self.live = Registered(settings.name, self, services.clock.seconds())
 
     # -- what the pump asks for
 
     def greet(self) -> None:
         """No timestamp in angle brackets: APOP is not offered (RFC 1939 section 7)."""
-        self._services.sessions.add(self._registered)
+        self._services.sessions.add(self.live)
         self.write(ok(b"%b POP3 ready" % self._services.settings.hostname.encode()))
 
     def receive(self, octets: bytes) -> None:
@@ -125,10 +125,11 @@ class Pop3Connection(ServerConnection[Event]):
 
     def timed_out(self) -> None:
         """RFC 1939 section 3: nothing is said and nothing removed."""
+        self.live.ending = "nothing heard for too long"
 
     def closed(self) -> None:
         """The connection is gone."""
-        self._services.sessions.remove(self._registered)
+        self._services.sessions.remove(self.live)
         Deferred.fromCoroutine(self.session.leave()).addErrback(
             lambda reason: self._log.failure("maildrop not left", failure=reason)
         )
@@ -147,8 +148,8 @@ class Pop3Connection(ServerConnection[Event]):
     def logged_in(self, account: Account) -> None:
         """The session has an account from now on."""
         self.allow_silence(None)
-        self._registered.user = account.name
-        self._registered.mailbox = "INBOX"
+        self.live.user = account.name
+        self.live.mailbox = "INBOX"
 
 
 class Pop3Factory(Factory):

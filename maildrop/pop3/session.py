@@ -26,6 +26,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLContextFactory, IReactorTime
 from twisted.logger import Logger
 
+from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.errors import MaildropError, MessageExpunged, PermanentError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Mail
@@ -33,7 +34,7 @@ from maildrop.mailbox.flags import SEEN, FlagChange, Operation
 from maildrop.mailbox.open_mailbox import Mailbox
 from maildrop.mailbox.reading_ahead import ReadingAhead
 from maildrop.net.peer import Peer
-from maildrop.net.sessions import Sessions
+from maildrop.net.sessions import Session as LiveSession, Sessions
 from maildrop.pop3.login_delay import LoginDelay
 from maildrop.pop3.snapshot import NoSuchMessage, Snapshot
 from maildrop.pop3.wire.replies import err
@@ -63,7 +64,7 @@ class Judge(Protocol):
         """Begin a SASL exchange."""
 
     def conclude(
-        self, outcome: Outcome, *, service: str, source: str
+        self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
     ) -> Awaitable[Account]:
         """Judge what an exchange, or USER and PASS, ended in."""
 
@@ -131,6 +132,10 @@ class Connection(Protocol):
     @property
     def peer(self) -> Peer:
         """Who is at the other end."""
+
+    @property
+    def live(self) -> LiveSession:
+        """Its place in the registry."""
 
     @property
     def clear_octets(self) -> bool:
@@ -277,12 +282,17 @@ class Session:
                 self._uidls = [known.get(uid, b"") for uid in uids]
         return self._uidls
 
+    def end(self, why: str) -> None:
+        """A limit ends the connection."""
+        self.connection.live.ending = why
+        self.connection.close()
+
     def went_wrong(self) -> None:
         """A line was no good command; too many end the connection."""
         self.wrong += 1
         if self.wrong >= self.settings.wrong:
             self.write(err(b"Too many bad commands"))
-            self.connection.close()
+            self.end("too many bad commands")
 
     # -- what is logged
 
@@ -291,7 +301,8 @@ class Session:
         if isinstance(error, NoSuchMessage):
             return
         self._log.info(
-            "pop3 {doing} failed for {user} from {peer}: {kind}: {error}",
+            "{id}: pop3 {doing} failed for {user} from {peer}: {kind}: {error}",
+            id=self.connection.live.trace,
             doing=doing,
             user=self.account_name,
             peer=self.connection.peer.address,
@@ -302,17 +313,19 @@ class Session:
     def log_stuffing(self) -> None:
         """Octets stood behind STLS."""
         self._log.warn(
-            "pop3 connection from {peer} closed: octets in clear behind STLS",
+            "{id}: pop3 connection from {peer} closed: octets in clear behind STLS",
+            id=self.connection.live.trace,
             peer=self.connection.peer.address,
         )
 
     # -- from state to state
 
-    async def login(self, outcome: Outcome) -> int:
+    async def login(self, outcome: Outcome, mechanism: str) -> int:
         """Go to TRANSACTION: judge, lock, look.
 
         Args:
             outcome: What USER and PASS, or a SASL exchange, ended in.
+            mechanism: Which of these.
 
         Returns:
             The number of messages.
@@ -328,6 +341,7 @@ class Session:
             outcome,
             service=self.settings.name,
             source=self.connection.peer.address,
+            note=self.connection.live.noting(mechanism),
         )
         if services.delay.too_soon(account.name, services.clock.seconds()):
             raise TooSoon("logged in a short while ago")
@@ -375,7 +389,11 @@ class Session:
         try:
             await self.mailbox.change_flags(uids, FlagChange(Operation.ADD, SEEN), None)
         except MaildropError as error:
-            self._log.info("read messages not marked: {error}", error=error)
+            self._log.info(
+                "{id}: read messages not marked: {error}",
+                id=self.connection.live.trace,
+                error=error,
+            )
 
     async def leave(self) -> None:
         """Let go of the maildrop, changing nothing; done before, it does nothing."""

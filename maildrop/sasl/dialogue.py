@@ -29,13 +29,21 @@ class Dialogue:
 
     Args:
         exchange: What was begun by ``mechanisms.start``.
+        mechanism: Its name, for the log.
         octets: Longest line taken.
     """
 
     CANCEL: Final = b"*"
 
-    def __init__(self, exchange: Exchange, octets: int = encoding.OCTETS_MAX) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        mechanism: str = "",
+        *,
+        octets: int = encoding.OCTETS_MAX,
+    ) -> None:
         self.exchange = exchange
+        self.mechanism = mechanism
         self.octets = octets
 
     @property

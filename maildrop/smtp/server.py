@@ -105,14 +105,14 @@ class SMTPServer(ServerConnection[Event]):
         session = self.session
         session.commands += 1
         if session.commands > self.site.limits.commands:
-            session.close(respond.TOO_MANY_COMMANDS)
+            session.end("too many commands", respond.TOO_MANY_COMMANDS)
             return None
         if verb in ALLOWED[session.state]:
             command = self._commands.get(verb)
             if command is not None:
                 return command(session, argument)
         if verb in HTTP:
-            session.close(respond.NOT_SMTP)
+            session.end("HTTP", respond.NOT_SMTP)
         else:
             session.error(self._why_not(verb))
         return None
@@ -130,7 +130,7 @@ class SMTPServer(ServerConnection[Event]):
         session = self.session
         session.dialogue = None
         if event.fault is Fault.ENDLESS:
-            session.close(respond.TOO_MUCH)
+            session.end("a line or message far over every limit", respond.TOO_MUCH)
         else:
             session.error(_FAULTS[event.fault])
 
@@ -144,6 +144,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def timed_out(self) -> None:
         """RFC 5321 section 4.5.3.2."""
+        self.session.live.ending = "nothing heard for too long"
         self.write(respond.IDLE)
 
     def kick(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.logger import Logger
 
+from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.decisions.trace import TraceIds
 from maildrop.delivery.actions import Recipient
 from maildrop.delivery.agent import Agent
@@ -48,7 +49,9 @@ class Authenticator(Protocol):
     ) -> Exchange:
         """Begin an exchange."""
 
-    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
+    async def conclude(
+        self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
+    ) -> Account:
         """Judge what it ended in."""
 
 
@@ -194,8 +197,7 @@ class Session:
         """Answer a command that was wrong; after too many, close."""
         self._errors += 1
         if self._errors > self.site.limits.errors:
-            self._log.info("too many errors from {peer}", peer=self.link.peer)
-            self.close(respond.TOO_MANY_ERRORS)
+            self.end("too many errors", respond.TOO_MANY_ERRORS)
             return
         self.link.write(octets)
 
@@ -219,7 +221,7 @@ class Session:
         """Log that something was refused."""
         self._log.info(
             "{id}: refused {what} from {peer}: {reason}",
-            id=self.transaction.id if self.transaction is not None else "-",
+            id=self.live.trace if self.transaction is None else self.transaction.id,
             what=what,
             peer=self.link.peer,
             reason=reason,
@@ -229,10 +231,7 @@ class Session:
         """Answer a RCPT with no; after too many, close."""
         self._refused += 1
         if self._refused > self.site.limits.refused:
-            self._log.info(
-                "too many refused recipients from {peer}", peer=self.link.peer
-            )
-            self.close(respond.TOO_MANY_ERRORS)
+            self.end("too many refused recipients", respond.TOO_MANY_ERRORS)
             return
         self.link.write(octets)
 
@@ -244,6 +243,17 @@ class Session:
             self.close(octets)
         else:
             self.reply(octets)
+
+    def end(self, why: str, octets: bytes) -> None:
+        """A limit or an error ends the connection."""
+        self.live.ending = why
+        self._log.info(
+            "{id}: {why} from {peer}",
+            id=self.live.trace,
+            why=why,
+            peer=self.link.peer,
+        )
+        self.close(octets)
 
     def close(self, octets: bytes) -> None:
         """Answer and close the connection."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from maildrop.app.config import parse
@@ -51,7 +52,9 @@ def judge(tmp_path: Path, sessions: Sessions, clock: Clock) -> Uncrowded:
 
 
 def logged_in(sessions: Sessions, user: str) -> Session:
-    session = sessions.add(Session("imap", Talker(Clock()), 0.0))
+    talker = Talker(Clock())
+    talker.makeConnection(StringTransport())
+    session = sessions.add(Session("imap", talker, 0.0))
     session.user = user
     return session
 

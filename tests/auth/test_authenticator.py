@@ -323,7 +323,7 @@ def test_the_log_has_source_and_name_and_no_password() -> None:
     (event,) = events
     assert formatEvent(event) == (
         "login refused from 192.0.2.1: wrong name or password "
-        "(imap, user 'bob\\n\\x1b from 198.51.100.9')"
+        "(imap, user 'bob\\n\\x1b from 198.51.100.9', id -)"
     )
     assert "hunter2" not in repr(event)
 

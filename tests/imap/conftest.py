@@ -15,6 +15,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.errors import AuthenticationFailed
 from maildrop.imap.limits import IMAPLimits
 from maildrop.imap.server import IMAPConnection
@@ -49,15 +50,28 @@ class Judge:
             raise mechanisms.UnknownMechanism(mechanism)
         return mechanisms.start(mechanism, initial)
 
-    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
+    async def conclude(
+        self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
+    ) -> Account:
         assert isinstance(outcome, Credentials)
         return await self.authenticate(
-            outcome.authentication, outcome.password, service=service, source=source
+            outcome.authentication,
+            outcome.password,
+            service=service,
+            source=source,
+            note=note,
         )
 
     async def authenticate(
-        self, name: str, password: str, *, service: str, source: str
+        self,
+        name: str,
+        password: str,
+        *,
+        service: str,
+        source: str,
+        note: Noting = SILENT,
     ) -> Account:
+        del note
         assert service == "imap"
         assert source
         if password != "secret":

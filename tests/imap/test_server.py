@@ -192,7 +192,7 @@ def test_login_and_logout_are_logged_with_user_and_peer(imap: Served) -> None:
         client.lose()
     login, logout = [event for event in events if "peer" in event]
     assert (login["user"], login["peer"]) == ("alice", "127.0.0.1:4321")
-    assert logout["log_format"].startswith("logout of {user} from {peer}")
+    assert logout["log_format"].startswith("{id}: logout of {user} from {peer}")
     assert logout["commands"] == 3
     assert logout["octets_in"] > 30
     assert not any("secret" in str(event) for event in (login, logout))

@@ -15,10 +15,11 @@ from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
 from maildrop.auth.users import User
+from maildrop.decisions.recorder import SILENT, Noting
+from maildrop.decisions.trace import TraceIds
 from maildrop.delivery.agent import Agent
 from maildrop.delivery.filters import Chain, Filter
 from maildrop.delivery.routing import Router
-from maildrop.decisions.trace import TraceIds
 from maildrop.errors import AuthenticationFailed, TemporaryError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Post
@@ -64,7 +65,10 @@ class Judge:
         assert secure
         return mechanisms.start(mechanism, initial)
 
-    async def conclude(self, outcome: Outcome, *, service: str, source: str) -> Account:
+    async def conclude(
+        self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
+    ) -> Account:
+        del note
         assert service == "submission"
         assert source
         assert isinstance(outcome, Credentials)

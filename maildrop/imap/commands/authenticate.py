@@ -17,6 +17,7 @@ async def authenticate(session: Session, command: wire.Authenticate) -> bytes | 
     if command.mechanism in CLEARTEXT and not authenticator.allows_cleartext(secure):
         raise respond.PasswordsInClear("a password before TLS")
     try:
+        session.mechanism = command.mechanism
         session.exchange = authenticator.exchange(
             command.mechanism, command.initial, secure=secure
         )
@@ -47,6 +48,9 @@ async def _go_on(session: Session, step: Step) -> bytes | None:
         return None
     session.exchange = None
     account = await session.site.authenticator.conclude(
-        step, service="imap", source=session.link.peer.address
+        step,
+        service="imap",
+        source=session.link.peer.address,
+        note=session.live.noting(session.mechanism),
     )
     return await enter(session, account)

@@ -15,7 +15,11 @@ async def login(session: Session, command: wire.Login) -> bytes | None:
         raise respond.PasswordsInClear("LOGIN before TLS")
     try:
         account = await authenticator.authenticate(
-            command.name, command.password, service="imap", source=peer.address
+            command.name,
+            command.password,
+            service="imap",
+            source=peer.address,
+            note=session.live.noting("LOGIN"),
         )
         return await enter(session, account)
     except MaildropError as error:

@@ -44,7 +44,7 @@ def auth(session: Session, command: Command) -> Coroutine[Any, Any, None] | None
     except AuthenticationFailed as error:
         refuse(session, error)
         return None
-    session.dialogue = Dialogue(exchange)
+    session.dialogue = Dialogue(exchange, command.text.decode().upper())
     return _go_on(session, exchange.step)
 
 
@@ -74,10 +74,10 @@ def _go_on(session: Session, step: Step) -> Coroutine[Any, Any, None] | None:
         session.write(challenge(session.dialogue.challenge()))
         session.connection.expect_response()
         return None
-    session.dialogue = None
-    if isinstance(step, bytes):
-        raise RuntimeError("a challenge without an exchange")
-    return log_in(session, step)
+    dialogue, session.dialogue = session.dialogue, None
+    if isinstance(step, bytes) or dialogue is None:
+        raise RuntimeError("no exchange, or a challenge without one")
+    return log_in(session, step, dialogue.mechanism)
 
 
 def malformed(session: Session) -> None:

@@ -22,4 +22,4 @@ def pass_(session: Session, command: Command) -> Coroutine[Any, Any, None] | Non
     except (ProtocolSyntaxError, LimitExceeded):
         refuse(session, AuthenticationFailed("malformed name or password"))
         return None
-    return log_in(session, outcome)
+    return log_in(session, outcome, "PASS")

@@ -40,7 +40,8 @@ async def auth(session: Session, argument: bytes) -> None:
                 mechanism.decode("ascii", "replace"),
                 initial_response(initial) if initial else None,
                 secure=secure,
-            )
+            ),
+            mechanism.decode("ascii", "replace").upper(),
         )
     except MaildropError as error:
         _refuse(session, error)
@@ -77,13 +78,15 @@ async def _go_on(session: Session, authenticator: Authenticator) -> None:
             step,
             service=session.site.service.value,
             source=session.link.peer.address,
+            note=session.live.noting(dialogue.mechanism),
         )
     except MaildropError as error:
         _refuse(session, error)
         return
     session.live.user = session.account.name
     _log.info(
-        "{user} logged in from {peer}",
+        "{id}: {user} logged in from {peer}",
+        id=session.live.trace,
         user=session.account.name,
         peer=session.link.peer,
     )

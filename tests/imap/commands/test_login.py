@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.errors import AccountDisabled, NoSpace, TemporaryError
 from maildrop.imap.limits import IMAPLimits
 from maildrop.mailbox.account import Account
@@ -102,9 +103,15 @@ class Refusing(Judge):
         self.error = error
 
     async def authenticate(
-        self, name: str, password: str, *, service: str, source: str
+        self,
+        name: str,
+        password: str,
+        *,
+        service: str,
+        source: str,
+        note: Noting = SILENT,
     ) -> Account:
-        del name, password, service, source
+        del name, password, service, source, note
         raise self.error
 
 
