@@ -205,10 +205,9 @@ class Connection(Protocol):
 
     def _throw(self, found: Verdict) -> None:
         """Something went wrong: tell the conversation, which may have an end for it."""
-        talk = self._talk
+        talk, self._talk = self._talk, None
         if talk is None:
             return
-        self._hearing = False
         self.close()
         try:
             talk.throw(Broken(found))
@@ -221,6 +220,8 @@ class Connection(Protocol):
 
     def _end(self, value: object) -> None:
         done = self._finished()
+        if self._replies.pending:
+            self.close()  # it says more than was asked
         if done is not None:
             done.callback(value)
 

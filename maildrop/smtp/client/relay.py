@@ -27,7 +27,7 @@ of them only could not, it waits.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -55,6 +55,8 @@ from maildrop.smtp.wire.verdict import Answer, Broken, Phase, Verdict, later
 #: Makes an endpoint of an address (or the path of a UNIX socket), a port, and the
 #: seconds to wait for a connection.
 Endpoints = Callable[[str, int, float], IStreamClientEndpoint]
+
+_UNASKED: Final = later("4.5.0", "it says what nobody asked for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,28 +148,28 @@ class _Way:
                 del self.left[each.number]
             self._note(each, _named(verdict, host), host, connection)
 
-    def refused(self, refusals: Sequence[Verdict]) -> None:
+    def refused(self, refusals: Sequence[tuple[Verdict, str]]) -> None:
         """No host has it, for these reasons; for good only if all of them are."""
         if not refusals:
             return
-        last = refusals[-1]
-        if any(each.answer is Answer.LATER for each in refusals):
+        last, host = refusals[-1]
+        if any(verdict.answer is Answer.LATER for verdict, _ in refusals):
             last = replace(last, answer=Answer.LATER, code=f"4{last.code[1:]}")
             if not self.sent:
                 self.unreachable = last.text
-        self.note_rest(last)
+        self.note_rest(last, host)
 
-    def note_rest(self, verdict: Verdict) -> None:
+    def note_rest(self, verdict: Verdict, host: str) -> None:
         """The same for all that no host said anything of."""
         for number, each in self.left.items():
             if number not in self.results:
-                self._note(each, verdict)
+                self._note(each, verdict, host)
 
     def _note(
         self,
         recipient: Waiting,
         verdict: Verdict,
-        host: str = "",
+        host: str,
         connection: Connection | None = None,
     ) -> None:
         kind = Kind.WAITING
@@ -268,13 +270,13 @@ class SMTPRelay:
         try:
             hosts = await self._hosts(way.hop)
         except Unroutable as error:
-            way.refused([error.verdict])
+            way.refused([(error.verdict, "")])
             return
-        refusals: list[Verdict] = []
+        refusals: list[tuple[Verdict, str]] = []
         for host in hosts[: self._limits.hosts]:
             refusal = await self._try(way, host)
             if refusal is not None:
-                refusals.append(refusal)
+                refusals.append((refusal, host.name))
             if not way.is_to_go_on(self._limits):
                 return
         way.refused(refusals)
@@ -372,6 +374,8 @@ class SMTPRelay:
             looks_back=hop.by_mx,
         )
         connection.capabilities = await connection.run(opening(wanted))
+        if connection.lost:
+            raise Broken(_UNASKED)
         self._log.debug(
             "session with {host} at {address}: {tls}",
             host=host.name,
@@ -402,21 +406,23 @@ class SMTPRelay:
                 )
                 connection.messages += 1
                 outcome = await connection.run(talk, way.message)
+                if outcome.broken is not None:
+                    connection.close()  # whatever it waits for, it is no QUIT
                 if used and outcome.broken is not None and outcome.stale:
                     return False
                 used = False
                 way.note_outcome(batch, outcome, connection)
                 again = [batch[at] for at in outcome.again]
                 pending = again + pending[len(batch) :]
-                if outcome.broken is not None:
-                    break
         except Broken as broken:
             if used:
                 return False
-            way.note_rest(_named(broken.verdict, connection.peer))
+            way.note_rest(_named(broken.verdict, connection.peer), connection.peer)
         finally:
             self._active.discard(connection)
             self._pool.give(way.hop, connection)
+        if pending:
+            way.note_rest(_named(_UNASKED, connection.peer), connection.peer)
         way.sent += 1
         return True
 

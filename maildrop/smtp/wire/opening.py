@@ -191,5 +191,5 @@ def _respond(client: Client, reply: Reply) -> Talk[bytes]:
 
 def _not_let_in(found: Verdict) -> Verdict:
     """A login that is refused is a fault of ours, which somebody mends: mail waits."""
-    code = f"4{found.code[1:]}"
+    code = f"4{found.code[1:]}" if found.answer is not Answer.TAKEN else "4.5.0"
     return Verdict(Answer.LATER, code, f"AUTH: {found.text}", found.said)
