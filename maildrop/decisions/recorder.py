@@ -78,23 +78,24 @@ class Noting:
         facts: Are added.
 
     Attributes:
+        recorder: The recorder.
         trace: The id.
     """
 
-    __slots__ = ("_facts", "_recorder", "trace")
+    __slots__ = ("_facts", "recorder", "trace")
 
     def __init__(self, recorder: Recorder, trace: str, **facts: object) -> None:
-        self._recorder = recorder
+        self.recorder = recorder
         self.trace = trace
         self._facts = facts
 
     def __call__(self, kind: str, /, **facts: object) -> None:
         """Note a decision."""
-        self._recorder.note(self.trace, kind, **self._facts, **facts)
+        self.recorder.note(self.trace, kind, **self._facts, **facts)
 
     def further(self, **facts: object) -> "Noting":
         """One that adds these facts, too."""
-        return Noting(self._recorder, self.trace, **self._facts, **facts)
+        return Noting(self.recorder, self.trace, **self._facts, **facts)
 
 
 SILENT: Final = Noting(Recorder(), "-")

@@ -8,6 +8,7 @@ In this file:
     ToFile        append it to a file, or put it into a Maildir
     Discard       do nothing
     Reason        one step on the way to an action: a rule, and where it stands
+    shown         an action in a few words
     as_waiting    an action as a recipient that waits in the queue
     as_action     the way back
 
@@ -171,10 +172,14 @@ class Recipient:
     Attributes:
         path: As the client named it, with our domain if it named none.
         actions: What is to be done; at least one, none twice.
+        original: ``type;address`` of ORCPT (RFC 3461 section 4.2), empty if not given.
+        notify: What the sender wants to hear (section 4.1), empty if not said.
     """
 
     path: Path
     actions: tuple[Action, ...]
+    original: str = ""
+    notify: tuple[str, ...] = ()
 
     @property
     def mailboxes(self) -> tuple[ToMailbox, ...]:
@@ -186,6 +191,23 @@ class Recipient:
         """What has to go through the queue."""
         kinds = ToAddress | ToCommand | ToFile
         return tuple(each for each in self.actions if isinstance(each, kinds))
+
+
+def shown(action: Action) -> str:
+    """An action in a few words, for people."""
+    match action:
+        case ToMailbox():
+            return f"{action.account.name}: {action.folder}"
+        case ToAddress(later=True):
+            return f"{action.path}, to be routed in the queue"
+        case ToAddress():
+            return f"<{action.path}>"
+        case ToCommand():
+            return f"|{action.line} as {action.rights.name}"
+        case ToFile():
+            return f"{action.path} as {action.rights.name}"
+        case Discard():
+            return "nowhere"
 
 
 def source(action: Action) -> str:

@@ -36,6 +36,7 @@ from typing import Final
 
 from twisted.logger import Logger
 
+from maildrop.decisions.recorder import Recorder
 from maildrop.delivery.actions import INBOX, Recipient, ToMailbox
 from maildrop.delivery.outcome import Outcome
 from maildrop.delivery.received import Trace, delivered_to, gap, head, hops, received
@@ -103,6 +104,7 @@ class Agent:
         hops: Received fields a message may have.
         header: Octets of a header that are searched for trace fields.
         counters: Counts ``messages_delivered`` and ``messages_not_delivered``.
+        recorder: Is told where each copy went, or why not.
     """
 
     _log = Logger()
@@ -114,7 +116,9 @@ class Agent:
         hops: int = 100,
         header: int = 1 << 18,
         counters: Counters | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder or Recorder()
         self._post = post
         self._counters = counters or Counters()
         self._hops = hops
@@ -175,21 +179,37 @@ class Agent:
     def _record(
         self, envelope: Envelope, recipient: Recipient, outcome: Outcome
     ) -> None:
+        trace = envelope.trace.id
         if outcome.error is not None:
+            self._recorder.note(
+                trace,
+                "not delivered",
+                recipient=recipient.path,
+                why=str(outcome.error),
+            )
             self._counters.add("messages_not_delivered")
             self._log.warn(
                 "{id}: not delivered to {recipient}: {error}",
-                id=envelope.trace.id,
+                id=trace,
                 recipient=str(recipient.path),
                 error=outcome.error,
             )
             return
+        users = [target.account.name for target in recipient.mailboxes]
+        self._recorder.note(
+            trace,
+            "delivered",
+            recipient=recipient.path,
+            user=users[0] if len(users) == 1 else users,
+            folder=outcome.folder,
+            uid=outcome.uid,
+        )
         self._counters.add("messages_delivered")
         self._log.info(
             "{id}: delivered to {recipient}: {user} {folder} uid {uid}",
-            id=envelope.trace.id,
+            id=trace,
             recipient=str(recipient.path),
-            user=",".join(target.account.name for target in recipient.mailboxes),
+            user=",".join(users),
             folder=outcome.folder,
             uid=outcome.uid,
         )

@@ -6,6 +6,7 @@ In this file:
     received       the Received field
     received_here  the Received field of what a program of this host hands in
     head           everything for one recipient: Return-Path, Delivered-To, Received
+    message_id     the Message-ID
     hops           how many Received fields a header has
     delivered_to   the addresses that a header says the message was delivered to
     gap            the empty line that a message without a header needs before it
@@ -18,6 +19,7 @@ Security: what a client said of itself stands in the field only as far as it con
 letters, digits and ``.:_[]-``, so it cannot end the field or pose as a comment.
 """
 
+import mmap
 import re
 import time
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ _DELIVERED_TO: Final = re.compile(
 )
 
 
+_ID: Final = re.compile(rb"<[^<>\s]+>")
+#: Octets in which the Message-ID is looked for.
+_LOOKED_AT: Final = 1 << 14
 #: A header field (RFC 5322 section 2.2).
 _FIELD: Final = re.compile(rb"(?:\A|\n)[!-9;-~]{1,998}[ \t]*:")
 
@@ -164,6 +169,19 @@ def gap(header: bytes) -> bytes:
 def hops(header: bytes) -> int:
     """How many Received fields there are."""
     return len(_RECEIVED.findall(header))
+
+
+def message_id(octets: bytes | mmap.mmap) -> str:
+    """The Message-ID (RFC 5322 section 3.6.4) with its brackets; empty if not found.
+
+    Args:
+        octets: The message; only its first octets are looked at.
+    """
+    begin = octets[:_LOOKED_AT]
+    end = begin.find(b"\r\n\r\n")
+    at = (b"\n" + begin[: end if end >= 0 else None].lower()).find(b"\nmessage-id:")
+    found = _ID.search(begin, at, at + 1000) if at >= 0 else None
+    return found[0].decode("utf-8", "replace") if found is not None else ""
 
 
 def delivered_to(header: bytes) -> frozenset[str]:

@@ -62,6 +62,10 @@ class Link(Protocol):
     def full(self) -> bool:
         """Whether the client reads too slowly for anything that can wait."""
 
+    @property
+    def trouble(self) -> str:
+        """What the connection was lost by."""
+
     def write(self, octets: bytes) -> None:
         """Send octets."""
 

@@ -75,6 +75,16 @@ class Session:
         """Note a decision about the connection."""
         self._note(kind, **facts)
 
+    def note_message(self, message: str, kind: str, /, **facts: object) -> None:
+        """Note a decision about a message that came by this connection.
+
+        Args:
+            message: Its id.
+            kind: See ``decisions.telling``.
+            facts: What it was and why.
+        """
+        self._note.recorder.note(message, kind, session=self.trace, **facts)
+
     def noting(self, mechanism: str) -> Noting:
         """What notes a login.
 

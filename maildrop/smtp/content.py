@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from maildrop.delivery.agent import Envelope, header_of
 from maildrop.delivery.filters import Action
 from maildrop.delivery.outcome import Outcome
-from maildrop.delivery.received import Trace, date_time, protocol
+from maildrop.delivery.received import Trace, date_time, message_id, protocol
 from maildrop.durable import Content
 from maildrop.errors import MaildropError, MessageTooLarge, TemporaryError
 from maildrop.smtp import respond
@@ -101,13 +101,26 @@ async def _decide(
         peer=session.link.peer,
         user=session.live.user,
     )
+    session.note(
+        "message",
+        sender=transaction.sender or "<>",
+        size=content.size,
+        message_id=message_id(content.octets()),
+        client=session.link.peer.address,
+        greeting=session.client_name,
+        user=session.live.user,
+        tls="" if (tls := session.link.peer.encryption) is None else tls.version,
+        service=session.site.service.value,
+    )
     if session.examination is not None:
         verdict = await session.examination.content(transaction.id, content)
         if verdict.action is Action.REFUSE:
-            session.note_refusal("message", f"filter: {verdict.code} {verdict.text}")
-            return respond.Refusal(verdict.code, verdict.enhanced, verdict.text)
+            refusal = respond.Refusal(verdict.code, verdict.enhanced, verdict.text)
+            session.note_refusal("message", "a filter refused it", answer=str(refusal))
+            return refusal
         if verdict.action is Action.DISCARD:
             _log.info("{id}: discarded by a filter", id=transaction.id)
+            session.note("discarded", why="a filter wants it so")
             return _all(transaction, None)
         transaction.fields += verdict.fields
     return await session.site.agent.deliver(

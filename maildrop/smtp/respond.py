@@ -48,6 +48,9 @@ class Refusal(NamedTuple):
         """The client shall try again."""
         return self.code < 500
 
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced} {self.text}"
+
     def __bytes__(self) -> bytes:
         return reply(self.code, self.text, self.enhanced)
 

@@ -65,6 +65,10 @@ class Link(Protocol):
     def peer(self) -> Peer:
         """Who is at the other end."""
 
+    @property
+    def trouble(self) -> str:
+        """What the connection was lost by."""
+
     def write(self, octets: bytes) -> None:
         """Send octets."""
 
@@ -209,7 +213,7 @@ class Session:
             what: For the log.
         """
         refusal = self.refusal(error)
-        self.note_refusal(what, str(error))
+        self.note_refusal(what, str(error), answer=str(refusal))
         self.reply(bytes(refusal))
 
     def refusal(self, error: MaildropError) -> respond.Refusal:
@@ -217,8 +221,26 @@ class Session:
         site = self.site
         return respond.refusal(error, site.service, defer_full=site.defer_full)
 
-    def note_refusal(self, what: str, reason: str) -> None:
-        """Log that something was refused."""
+    def note(self, kind: str, /, **facts: object) -> None:
+        """Note a decision about the message at work, or about the connection."""
+        if self.transaction is None:
+            self.live.note(kind, **facts)
+        else:
+            self.live.note_message(self.transaction.id, kind, **facts)
+
+    def note_refusal(self, what: str, reason: str, **facts: object) -> None:
+        """Log that something was refused.
+
+        Args:
+            what: For people.
+            reason: Why.
+            facts: For the record of decisions.
+        """
+        self.note("not accepted", what=what, why=reason, **facts)
+        self.log_refusal(what, reason)
+
+    def log_refusal(self, what: str, reason: str) -> None:
+        """The same for what is on record already."""
         self._log.info(
             "{id}: refused {what} from {peer}: {reason}",
             id=self.live.trace if self.transaction is None else self.transaction.id,
@@ -237,7 +259,8 @@ class Session:
 
     def refused_by_filter(self, verdict: Verdict, what: str) -> None:
         """Answer what a filter refused."""
-        self.note_refusal(what, f"filter: {verdict.code} {verdict.text}")
+        answer = f"{verdict.code} {verdict.enhanced} {verdict.text}"
+        self.note_refusal(what, "a filter refused it", answer=answer)
         octets = reply(verdict.code, verdict.text, verdict.enhanced)
         if verdict.code == 421:
             self.close(octets)

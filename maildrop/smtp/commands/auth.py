@@ -95,7 +95,7 @@ async def _go_on(session: Session, authenticator: Authenticator) -> None:
 
 def _refuse(session: Session, error: MaildropError) -> None:
     session.dialogue = None
-    session.note_refusal("login", type(error).__name__)
+    session.log_refusal("login", type(error).__name__)
     if isinstance(error, TemporaryError):
         session.reply(_NOT_JUDGED)
     elif isinstance(error, LimitExceeded):

@@ -65,7 +65,12 @@ async def _objection(session: Session, command: Mail) -> bytes:
     if session.site.service is Service.SUBMISSION:
         if await _may_use(session, command.sender):
             return b""
-        session.note_refusal(f"sender {command.sender}", "not the login's address")
+        session.note_refusal(
+            f"sender {command.sender}",
+            "not the login's address",
+            sender=command.sender,
+            user=session.live.user,
+        )
         return _NOT_YOURS
     return b""
 

@@ -1,6 +1,6 @@
 """RCPT: one more recipient."""
 
-from maildrop.delivery.actions import Recipient
+from maildrop.delivery.actions import Recipient, shown
 from maildrop.delivery.aliases import AliasUnusable
 from maildrop.delivery.filters import Action
 from maildrop.errors import MaildropError, OverQuota, ProtocolSyntaxError
@@ -44,8 +44,16 @@ async def rcpt(session: Session, argument: bytes) -> None:
             raise AliasUnusable(f"{command.recipient} is more than mailboxes")
         await _admit(session, recipient, transaction.size)
     except MaildropError as error:
-        session.note_refusal(what, str(error))
-        session.refused_recipient(bytes(session.refusal(error)))
+        refusal = session.refusal(error)
+        session.note_refusal(
+            what,
+            str(error),
+            recipient=command.recipient,
+            sender=transaction.sender,
+            client=session.link.peer.address,
+            answer=str(refusal),
+        )
+        session.refused_recipient(bytes(refusal))
         return
     if session.examination is not None:
         verdict = await session.examination.recipient(command.recipient)
@@ -53,6 +61,12 @@ async def rcpt(session: Session, argument: bytes) -> None:
             session.refused_by_filter(verdict, what)
             return
         transaction.fields += verdict.fields
+    session.note(
+        "recipient",
+        recipient=recipient.path,
+        to=[shown(each) for each in recipient.actions],
+        why=[reason for each in recipient.actions for reason in each.why],
+    )
     transaction.recipients.append(recipient)
     session.state = State.RCPT
     session.reply(_ACCEPTED)
