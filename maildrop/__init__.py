@@ -13,6 +13,11 @@ The layers, from the top; imports go only downwards (``docs/design.md``):
      0  errors, durable, metrics, tls, net
 """
 
-from importlib.metadata import version
+from importlib import import_module
 
-__version__ = version("maildrop")
+
+def __getattr__(name: str) -> str:
+    """``__version__``: looked up when wanted, for that takes time."""
+    if name == "__version__":
+        return str(import_module("importlib.metadata").version("maildrop"))
+    raise AttributeError(name)

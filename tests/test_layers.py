@@ -35,6 +35,7 @@ LAYERS = {
     "maildrop.pop3": 8,
     "maildrop.smtp": 8,
     "maildrop.control": 8,
+    "maildrop.sendmail": 8,
     "maildrop.app": 9,
     "maildrop.admin": 9,
 }

@@ -48,6 +48,7 @@ COMMANDS: Final = (
     "quota",
     "reload",
     "release",
+    "sendmail",
     "status",
     "stop",
     "undelete",
