@@ -38,9 +38,9 @@ _XCHAR: Final = re.compile(rb"[^!-*,-<>-~]")
 _NOT_XCHAR: Final = re.compile(r"[^!-*,-<>-\[\]-~]")
 _TYPE: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 _NOTIFY: Final = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
-#: Letters of an ENVID, and of an ORCPT (RFC 3461 sections 4.4 and 4.2).
+#: Octets of an ENVID, and of an ORCPT, encoded (RFC 3461 sections 4.4 and 4.2).
 _ENVID_MAX: Final = 100
-_ORCPT_MAX: Final = 500
+_ORCPT_MAX: Final = 440
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def mail(letter: Letter, offered: Capabilities) -> bytes:
     if offered.dsn:
         if letter.ret in {"FULL", "HDRS"}:
             words.append(b"RET=" + letter.ret.encode())
-        if letter.envelope_id and letter.envelope_id.isprintable():
-            envelope_id = xtext(letter.envelope_id[:_ENVID_MAX].encode())
+        envelope_id = xtext(letter.envelope_id.encode("utf-8", "replace"))
+        if 0 < len(envelope_id) <= _ENVID_MAX:
             words.append(b"ENVID=" + envelope_id)
     return b" ".join(words) + b"\r\n"
 
@@ -187,7 +187,7 @@ def rcpt(receiver: Receiver, offered: Capabilities) -> bytes:
 def _original(original: str) -> bytes:
     """ORCPT, encoded; nothing if it cannot be."""
     kind, _, address = original.partition(";")
-    if not _TYPE.fullmatch(kind) or not address.isprintable():
+    if not _TYPE.fullmatch(kind) or not address or not address.isprintable():
         return b""
     if address.isascii():
         encoded = xtext(address.encode())
