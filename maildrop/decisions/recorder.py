@@ -2,6 +2,7 @@
 
 In this file:
     Recorder    notes nothing; what all layers are given if nobody keeps decisions
+    Notebook    keeps what was noted, for a short while
     Diary       has what was noted written, soon and elsewhere
     Note        one decision
     Noting      what notes for one id
@@ -99,6 +100,27 @@ class Noting:
 
 
 SILENT: Final = Noting(Recorder(), "-")
+
+
+class Notebook(Recorder):
+    """Keeps what was noted, for who writes it at the end, or only looks at it.
+
+    Args:
+        ids: Makes ids.
+        now: Seconds since 1970 UTC.
+
+    Attributes:
+        notes: What was noted.
+    """
+
+    def __init__(self, ids: TraceIds, now: Callable[[], float]) -> None:
+        super().__init__(ids)
+        self._now = now
+        self.notes: list[Note] = []
+
+    def note(self, id: str, kind: str, /, **facts: object) -> None:  # noqa: A002
+        """See ``Recorder``."""
+        self.notes.append((self._now(), id, kind, facts))
 
 
 class Diary(Recorder):
