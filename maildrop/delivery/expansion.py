@@ -86,6 +86,7 @@ class Expansion:
     _done: set[str] = field(default_factory=set)
     _circles: list[str] = field(default_factory=list)
     _values: int = 0
+    _written: Path | None = None
 
     _log = Logger()
 
@@ -126,8 +127,9 @@ class Expansion:
             return None
         if self.sources.is_local(canonical_domain(sender.domain)):
             return None
-        written = srs.forward(sender)
-        return None if written == sender else written
+        if self._written is None:
+            self._written = srs.forward(sender)
+        return None if self._written == sender else self._written
 
     def _virtual(self, path: Path, domain: str, trail: Trail) -> Asking[bool | None]:
         """What virtual aliases say; None if nothing."""

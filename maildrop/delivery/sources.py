@@ -154,11 +154,12 @@ class Trail:
 
     def further(self, name: str, reason: Reason) -> "Trail":
         """The trail below a name of one of our files."""
-        return dataclasses.replace(
-            self,
-            names=(*self.names, name),
-            why=(*self.why, reason),
-            forwarded=True,
+        return Trail(  # of long lists this is made for each member
+            (*self.names, name),
+            (*self.why, reason),
+            self.sender,
+            self.folders,
+            True,
         )
 
     def because(self, *reasons: Reason) -> tuple[Reason, ...]:

@@ -101,7 +101,7 @@ def values(aliases: Aliases, name: str) -> list[str] | None:
     if aliases.due():
         aliases.load()
     found = aliases.find(name)
-    return found and [value.text for value in found.values]  # type: ignore[return-value]
+    return found and [value.text for value in found.values]
 
 
 def test_an_alias_knows_where_it_stands(tmp_path: File) -> None:
