@@ -29,6 +29,7 @@ from maildrop.app.schema import (
     Listen,
 )
 from maildrop.app.schema_key import Key
+from maildrop.app.schema_relay import problems
 from maildrop.app.toml_lines import KeyPath, key_lines, syntax_error
 from maildrop.errors import ConfigurationError
 
@@ -204,6 +205,7 @@ def parse(text: str, file: str) -> Reading:
     if configuration is not None:
         reading.configuration = _filled(configuration, reading)
     _check_listens(reading)
+    _check_relays(reading)
     reading.problems.sort(key=lambda problem: problem.line)
     return reading
 
@@ -385,6 +387,15 @@ def _with_tls(listen: Listen) -> Listen:
     elif place.kind == "unix" or listen.protocol == "lmtp":
         tls = "none"
     return dataclasses.replace(listen, tls=tls)
+
+
+def _check_relays(reading: Reading) -> None:
+    """What the keys about mail to others say together."""
+    configuration = reading.configuration
+    for path, what, proposal, fatal in problems(
+        configuration.relay, configuration.route
+    ):
+        reading.problem(path, what, proposal, fatal=fatal)
 
 
 def _check_listens(reading: Reading) -> None:

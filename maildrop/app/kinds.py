@@ -198,6 +198,28 @@ def _host(value: object, directory: str) -> str:
     return name
 
 
+def _domain_or_below(value: object, directory: str) -> str:
+    text = _text(value, directory).strip()
+    if text.startswith("."):
+        return "." + domain(text[1:], directory)
+    return domain(text, directory)
+
+
+def _server(value: object, directory: str) -> str:
+    text = _text(value, directory).strip()
+    if not text or text.startswith("/"):
+        return os.path.normpath(text) if text else ""
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ipaddress.ip_address(inner))
+    except ValueError:
+        pass
+    name, colon, port = inner.partition(":")
+    if colon and port.isdigit():
+        raise Unfit(f'"{text}" has a port in it', f'write "{name}", and port = {port}')
+    return domain(inner, directory)
+
+
 def location(value: object, directory: str) -> str:
     """Where mail lies: ``maildir:PATH``, ``mbox:INBOX[:FOLDERS]`` or ``memory:``.
 
@@ -298,6 +320,8 @@ PATH_OR_NONE: Final = Kind("a path, empty for the default", _path_or_none)
 PATHS: Final = Kind("a list of paths", _paths)
 COMMAND: Final = Kind("a list: a program's path, and its arguments", _command)
 HOST: Final = Kind("a host name", _host)
+SERVER: Final = Kind("a name, an address, or the path of a socket", _server)
+DOMAIN_OR_BELOW: Final = Kind("a domain, or a dot and a domain", _domain_or_below)
 DOMAINS: Final = Kind("a list of domains", _domains)
 NETWORKS: Final = Kind("a list of networks", _networks)
 HOME: Final = Kind("a path, in which %u, %n and %d may stand", _home)

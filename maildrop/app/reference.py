@@ -51,6 +51,24 @@ _EXAMPLES: Final[dict[tuple[str, ...], tuple[dict[str, object], ...]]] = {
         {"at": 80, "message": "quota-warning.eml"},
         {"at": 95, "command": ["/usr/local/bin/quota-warning", "urgent"]},
     ),
+    ("route",): (
+        {"domain": "lists.example.org", "host": "10.0.0.7", "tls": "none"},
+        {
+            "domain": "example.org",
+            "host": "/run/dovecot/lmtp",
+            "protocol": "lmtp",
+        },
+        {
+            "domain": ".example.net",
+            "host": "mail.example.net",
+            "port": 465,
+            "tls": "verified",
+            "ca": "example.net.pem",
+            "user": "example-user",
+            "password_file": "example.net-password",
+        },
+        {"domain": "example.com", "tls": "verified"},
+    ),
     ("expire",): (
         {"mailbox": "\\Trash", "after": "30d"},
         {"mailbox": "Lists/*", "after": "1000d"},

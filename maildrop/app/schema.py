@@ -22,8 +22,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from maildrop.app import kinds
+from maildrop.app.schema_decisions import Decisions
 from maildrop.app.schema_delivery import Delivery
 from maildrop.app.schema_key import Key, key as _key
+from maildrop.app.schema_relay import Relay, Route
 from maildrop.app.schema_special_use import SpecialUse
 from maildrop.app.schema_store import Expire, Housekeeping, Quota, QuotaWarning
 
@@ -410,11 +412,14 @@ class Configuration:
     tls: Tls = field(default_factory=Tls)
     auth: Auth = field(default_factory=Auth)
     delivery: Delivery = field(default_factory=Delivery)
+    relay: Relay = field(default_factory=Relay)
     quota: Quota = field(default_factory=Quota)
     housekeeping: Housekeeping = field(default_factory=Housekeeping)
+    decisions: Decisions = field(default_factory=Decisions)
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
     listen: tuple[Listen, ...] = ()
+    route: tuple[Route, ...] = ()
     expire: tuple[Expire, ...] = ()
 
     @property
@@ -432,10 +437,13 @@ SECTIONS: Final[Mapping[tuple[str, ...], type[Any]]] = {
     ("tls",): Tls,
     ("auth",): Auth,
     ("delivery",): Delivery,
+    ("relay",): Relay,
+    ("route",): Route,
     ("quota",): Quota,
     ("quota", "warning"): QuotaWarning,
     ("housekeeping",): Housekeeping,
     ("expire",): Expire,
+    ("decisions",): Decisions,
     ("log",): Log,
     ("limits",): Limits,
     ("listen",): Listen,
@@ -443,7 +451,7 @@ SECTIONS: Final[Mapping[tuple[str, ...], type[Any]]] = {
 
 
 #: Those of which there may be several, written with two brackets.
-ARRAYS: Final = frozenset({("listen",), ("quota", "warning"), ("expire",)})
+ARRAYS: Final = frozenset({("listen",), ("quota", "warning"), ("expire",), ("route",)})
 
 
 def _keys() -> Iterator[Key]:

@@ -7,6 +7,7 @@ Problems that would stop maildrop or make it useless are fatal; what is merely d
 is a warning.  Nothing is changed and nothing is opened for good.
 """
 
+import contextlib
 import os
 import pwd
 
@@ -14,6 +15,7 @@ from maildrop.app import endpoints
 from maildrop.app.config import Reading
 from maildrop.app.kinds import Unfit
 from maildrop.app.privileges import account_identity
+from maildrop.app.schema_relay import Relay, Route
 from maildrop.app.toml_lines import KeyPath
 from maildrop.errors import ConfigurationError
 
@@ -53,6 +55,7 @@ def _look(reading: Reading, effective_uid: int) -> None:
         _file(reading, ("delivery", "aliases"), path, "make it or leave it out")
     for path in configuration.delivery.virtual:
         _file(reading, ("delivery", "virtual"), path, "make it or leave it out")
+    _relays(reading)
     _state(reading, effective_uid)
     _pair(reading)
     for at in range(len(configuration.listen)):
@@ -93,6 +96,23 @@ def _file(reading: Reading, key: KeyPath, path: str, proposal: str) -> None:
         reading.problem(key, f"{path} does not exist", proposal)
     elif not os.access(path, os.R_OK):
         reading.problem(key, f"{path} cannot be read by {_who()}")
+
+
+def _relays(reading: Reading) -> None:
+    """Files that are needed to talk to other servers."""
+    configuration = reading.configuration
+    sections: list[tuple[KeyPath, Relay | Route]] = [(("relay",), configuration.relay)]
+    sections += [(("route", at), each) for at, each in enumerate(configuration.route)]
+    for path, section in sections:
+        if section.ca:
+            _file(reading, (*path, "ca"), section.ca, "leave it out for the system's")
+        if section.password_file:
+            key = (*path, "password_file")
+            _file(reading, key, section.password_file, "make it, with mode 600")
+            with contextlib.suppress(OSError):
+                if os.stat(section.password_file).st_mode & 0o077:
+                    what = f"{section.password_file} can be read by others"
+                    reading.problem(key, what, "chmod 600", fatal=False)
 
 
 def _who() -> str:
