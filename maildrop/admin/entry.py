@@ -67,10 +67,12 @@ def run(words: Sequence[str]) -> int:
     if called in CALLED:
         return sendmail(called, rest)
     file, behind = _named_file(rest)
-    if behind and behind[0] in CALLED and behind[1:] != ["--help"]:
-        return sendmail(behind[0], behind[1:], file)
-    status: int = import_module("maildrop.admin.main").run(rest)
-    return status
+    if behind and behind[1:] != ["--help"]:
+        if behind[0] in CALLED:
+            return sendmail(behind[0], behind[1:], file)
+        if behind[0] == "deliver":
+            return int(import_module("maildrop.app.mda").run(behind[1:], file))
+    return int(import_module("maildrop.admin.main").run(rest))
 
 
 def _named_file(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
@@ -94,8 +96,7 @@ def sendmail(called: str, arguments: Sequence[str], file: str | None = None) -> 
         options = parse(arguments, called)
         options.file = options.file or file or PLACE
         if options.mode is not Mode.MESSAGE:
-            status: int = import_module(_MODULES[options.mode]).run(options)
-            return status
+            return int(import_module(_MODULES[options.mode]).run(options))
         return _message(options)
     except MaildropError as error:
         status = next(status for cls, status in _STATUSES if isinstance(error, cls))

@@ -40,6 +40,7 @@ COMMANDS: Final = (
     "check",
     "completion",
     "config",
+    "deliver",
     "demo",
     "export",
     "housekeeping",
@@ -54,6 +55,7 @@ COMMANDS: Final = (
     "undelete",
     "user",
     "who",
+    "why",
 )
 
 

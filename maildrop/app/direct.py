@@ -83,6 +83,10 @@ class Direct:
             finally:
                 store.close()
 
+    def open(self, account: Account) -> Store:
+        """An account's store; called with its rights, closed by the caller."""
+        return self._stores(account)
+
     def parts(self, account: Account) -> Iterable[Part]:
         """What of an account can be checked; called with its rights."""
         return self._stores.parts(account)
