@@ -40,19 +40,22 @@ class DNS:
     """A Resolver.
 
     Args:
-        resolver: Of twisted.names.
+        open_resolver: Gives the resolver of twisted.names, when it is first needed.
         families: ``ipv6`` and ``ipv4``, or one of them, in the order of trying.
     """
 
     def __init__(
-        self, resolver: IResolver, families: Sequence[str] = ("ipv6", "ipv4")
+        self,
+        open_resolver: Callable[[], IResolver],
+        families: Sequence[str] = ("ipv6", "ipv4"),
     ) -> None:
-        self._resolver = resolver
+        self._open = open_resolver
+        self._opened: IResolver | None = None
         self._families = families
 
     async def exchangers(self, domain: str) -> Sequence[Exchanger]:
         """See ``hosts.Resolver``."""
-        resolver: Any = self._resolver
+        resolver = self._resolver()
         found = await self._ask(resolver.lookupMailExchange, domain, dns.MX)
         return [
             Exchanger(payload.preference, payload.name.name.decode("ascii", "replace"))
@@ -61,7 +64,7 @@ class DNS:
 
     async def addresses(self, host: str) -> Sequence[str]:
         """See ``hosts.Resolver``."""
-        resolver: Any = self._resolver
+        resolver = self._resolver()
         lookups = {
             "ipv6": (resolver.lookupIPV6Address, dns.AAAA, socket.AF_INET6),
             "ipv4": (resolver.lookupAddress, dns.A, socket.AF_INET),
@@ -84,6 +87,11 @@ class DNS:
         if not found and missing == len(self._families):
             raise NoSuchName(f"there is no {host}")
         return found
+
+    def _resolver(self) -> Any:  # noqa: ANN401 (its lookups take any keywords)
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     async def _ask(self, lookup: Lookup, name: str, kind: int) -> list[Any]:
         """What records of a kind say."""

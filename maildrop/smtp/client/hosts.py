@@ -115,11 +115,11 @@ def literal(text: str) -> str:
         return ""
 
 
-def is_own(address: str, own: Iterable[str] = ()) -> bool:
-    """Whether an address is this machine's."""
+def is_own(address: str) -> bool:
+    """Whether an address is this machine's, wherever one is."""
     found = ipaddress.ip_address(address)
     mapped = getattr(found, "ipv4_mapped", None) or found
-    return mapped.is_loopback or mapped.is_unspecified or address in own
+    return bool(mapped.is_loopback or mapped.is_unspecified)
 
 
 def ascii_domain(domain: str) -> str:
@@ -165,7 +165,6 @@ async def exchangers(
     domain: str,
     random: Random,
     own_names: Iterable[str] = (),
-    own_addresses: Iterable[str] = (),
 ) -> list[Host]:
     """The hosts of a domain, in the order in which they are tried.
 
@@ -174,17 +173,16 @@ async def exchangers(
         domain: A domain, or an address literal.
         random: Orders equals.
         own_names: What this host is called.
-        own_addresses: Beside those of loopback.
 
     Raises:
         Unroutable: There is none.
     """
     address = literal(domain)
     if address:
-        if is_own(address, own_addresses):
+        if is_own(address):
             raise Unroutable(never("5.4.6", f"{domain} is this server: a loop"))
         return [Host(domain, address)]
-    search = _Search(resolver, ascii_domain(domain), own_names, own_addresses)
+    search = _Search(resolver, ascii_domain(domain), own_names)
     return await search.hosts(random)
 
 
@@ -192,16 +190,11 @@ class _Search:
     """A search for the hosts of a domain, and what went wrong so far."""
 
     def __init__(
-        self,
-        resolver: Resolver,
-        domain: str,
-        own_names: Iterable[str],
-        own_addresses: Iterable[str],
+        self, resolver: Resolver, domain: str, own_names: Iterable[str]
     ) -> None:
         self._resolver = resolver
         self._domain = domain
         self._names = {name.rstrip(".").lower() for name in own_names}
-        self._addresses = frozenset(own_addresses)
         self._unanswered = ""
         self._loops = False
 
@@ -256,7 +249,7 @@ class _Search:
         except NoAnswer as error:
             self._unanswered = f"address of {name}: {error}"
             return []
-        if any(is_own(address, self._addresses) for address in found):
+        if any(map(is_own, found)):
             self._loops = True
             return []
         return [Host(name, address) for address in found]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from maildrop.sasl.client import Login
-from maildrop.smtp.client.hosts import ascii_domain, is_own, literal
+from maildrop.smtp.client.hosts import Unroutable, ascii_domain, is_own, literal
 from maildrop.smtp.wire.opening import TLSPolicy
 from maildrop.tls_client import Trust
 
@@ -39,7 +39,7 @@ class NextHop:
     lmtp: bool = False
     tls: TLSPolicy = TLSPolicy.OPPORTUNISTIC
     implicit: bool = False
-    trust: Trust = field(default_factory=Trust, compare=False)
+    trust: Trust = field(default_factory=Trust)
     login: Login | None = None
 
     @property
@@ -87,14 +87,14 @@ class Routes:
         found = found or self.default
         return replace(found, host=name) if found.by_mx else found
 
-    def relay(self, domain: str) -> tuple[str, str]:
+    def toward(self, domain: str) -> tuple[str, str]:
         """The relay and the destination that a recipient in a domain has in the queue.
 
         All domains that go to one server are one destination: so a message for several
         of them goes once, and they share the limit of attempts at a time.
-
-        Raises:
-            Unroutable: It is no domain.
         """
-        hop = self.next_hop(domain)
+        try:
+            hop = self.next_hop(domain)
+        except Unroutable:  # which the attempt will find too, and report
+            return "smtp", domain
         return ("lmtp" if hop.lmtp else "smtp"), hop.host if hop.by_mx else str(hop)

@@ -24,7 +24,7 @@ Where every host refuses the session itself for good, the mail is given back; wh
 of them only could not, it waits.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
@@ -197,7 +197,6 @@ class SMTPRelay:
         limits: How far one attempt goes.
         keeping: How long sessions stay open.
         settings: How long is waited for answers.
-        own_addresses: Addresses at which this server takes mail, beside loopback.
     """
 
     _log = Logger()
@@ -211,14 +210,12 @@ class SMTPRelay:
         limits: Limits | None = None,
         keeping: Keeping | None = None,
         settings: Settings | None = None,
-        own_addresses: Iterable[str] = (),
     ) -> None:
         self._hostname = hostname
         self._routes = routes
         self._outside = outside
         self._limits = limits or Limits()
         self._settings = settings or Settings()
-        self._own_addresses = frozenset(own_addresses)
         self._pool = Pool(outside.clock, keeping)
         self._active: set[Connection] = set()
 
@@ -290,13 +287,8 @@ class SMTPRelay:
         resolver = self._outside.resolver
         if not hop.by_mx:
             return await addresses(resolver, hop.host)
-        return await exchangers(
-            resolver,
-            hop.host,
-            self._outside.random,
-            (self._hostname,),
-            self._own_addresses,
-        )
+        own = (self._hostname,)
+        return await exchangers(resolver, hop.host, self._outside.random, own)
 
     async def _try(self, way: _Way, host: Host) -> Verdict | None:
         """Send it to one host.

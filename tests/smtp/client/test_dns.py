@@ -65,7 +65,7 @@ def asked(work: Callable[[], Awaitable[T]]) -> T | BaseException:
 
 
 def mx(answers: Answers, name: str = "example.net") -> object:
-    zone = DNS(Zone({(name, dns.MX): answers}))
+    zone = DNS(lambda: Zone({(name, dns.MX): answers}))
     return asked(lambda: zone.exchangers(name))
 
 
@@ -115,7 +115,7 @@ def test_what_is_no_name_does_not_exist(name: str) -> None:
 def test_an_alias_is_followed() -> None:
     """RFC 5321 section 5.1."""
     zone = DNS(
-        Zone(
+        lambda: Zone(
             {
                 ("alias.example", dns.MX): [
                     record("alias.example", dns.Record_CNAME(b"real.example"))
@@ -133,7 +133,7 @@ def test_an_alias_is_followed() -> None:
 
 def test_aliases_in_a_circle_are_no_answer() -> None:
     zone = DNS(
-        Zone(
+        lambda: Zone(
             {
                 ("a.example", dns.MX): [
                     record("a.example", dns.Record_CNAME(b"a.example"))
@@ -170,7 +170,7 @@ HOST = {
 def test_addresses_of_a_host(
     name: str, families: tuple[str, ...], expected: list[str] | type[Exception]
 ) -> None:
-    zone = DNS(Zone(dict(HOST)), families)  # type: ignore[arg-type]
+    zone = DNS(lambda: Zone(dict(HOST)), families)  # type: ignore[arg-type]
     found = asked(lambda: zone.addresses(name))
     if isinstance(expected, list):
         assert found == expected
