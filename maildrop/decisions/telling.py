@@ -51,8 +51,11 @@ KINDS: Final[Mapping[str, str]] = {
     "queued": "queued for {recipient}[, to {to}][: {why}]",
     "tried": (
         "{result}: {recipient}[ by {relay}][ to {destination}][, try {tries}]"
-        "[: {code}][ {text}][ (from {remote})][; again at {next}]"
+        "[: {code}][ {text}][ (from {remote})]"
     ),
+    "waits": "waits, to be tried again at {next}[ (tries: {tries})]",
+    "given up": "given up after too long: {recipient}",
+    "put aside": "its file in the queue cannot be believed and was put aside[: {why}]",
     "expanded": "{recipient} stands for {to}",
     "reported": "the sender was told in {report}[: {recipient}]",
     "removed": "all is done: removed from the queue",

@@ -43,6 +43,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from maildrop.decisions.recorder import Recorder
 from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.queue.entry import (
@@ -119,6 +120,7 @@ class Runner:
         in_thread: Runs what waits for the disk.
         schedule: When to try again.
         limits: How much at once.
+        recorder: Is told of each try.
     """
 
     _log = Logger()
@@ -132,7 +134,9 @@ class Runner:
         in_thread: InThread[Any],
         schedule: Schedule | None = None,
         limits: Limits | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder or Recorder()
         self._spool = spool
         self._relays = relays
         self._reports = reports
@@ -246,6 +250,7 @@ class Runner:
         try:
             taken = await self._in_thread(lambda: self._spool.take(entry_id))
         except Damaged as error:
+            self._recorder.note(entry_id, "put aside", why=str(error))
             self._log.error("{id}: put aside: {error}", id=entry_id, error=str(error))
             return None
         except FromLater as error:
@@ -302,6 +307,7 @@ class Runner:
         await self._conclude(taken)
         if entry.done():
             await self._in_thread(taken.remove)
+            self._note(entry, "removed")
             self._log.info("{id}: removed from the queue", id=entry.id)
             return None
         return entry.next
@@ -385,7 +391,10 @@ class Runner:
                     for each in waiting
                 ]
                 await self._in_thread(lambda: taken.note(results=results))
+                for each in waiting:
+                    self._note(entry, "given up", recipient=each.address)
             else:
+                self._note(entry, "waits", next=again, tries=tries)
                 await self._in_thread(lambda: taken.note(next_try=again))
         ended = _unreported(entry)
         for group in _by_sender(ended):
@@ -424,13 +433,35 @@ class Runner:
             return True
 
         if await self._in_thread(write):
+            self._note(
+                taken.entry,
+                "reported",
+                report=entry_id,
+                recipient=[each.address for each in recipients],
+            )
             self._log.info(
                 "{id}: reported in {report}", id=taken.entry.id, report=entry_id
             )
             self._plan(entry_id, 0.0)
 
+    def _note(self, entry: Entry, kind: str, **facts: object) -> None:
+        """Note a decision; what reports on another entry is told with that one."""
+        self._recorder.note(entry.id, kind, of=entry.options.report, **facts)
+
     def _tell(self, entry: Entry, result: Result) -> None:
         recipient = entry.recipients[result.number]
+        self._note(
+            entry,
+            "tried",
+            recipient=recipient.address,
+            relay=recipient.relay,
+            destination=recipient.destination,
+            result=result.kind.value,
+            code=result.status.code,
+            text=result.status.text,
+            remote=result.status.remote,
+            tries=recipient.tries,
+        )
         self._log.info(
             "{id}: {kind} {recipient} by {relay}: {code} {text}",
             id=entry.id,
