@@ -26,6 +26,7 @@ from maildrop.app.schema_decisions import Decisions
 from maildrop.app.schema_delivery import Delivery
 from maildrop.app.schema_key import Key, key as _key
 from maildrop.app.schema_relay import Relay, Route
+from maildrop.app.schema_sendmail import Sendmail
 from maildrop.app.schema_special_use import SpecialUse
 from maildrop.app.schema_store import Expire, Housekeeping, Quota, QuotaWarning
 
@@ -415,6 +416,7 @@ class Configuration:
     relay: Relay = field(default_factory=Relay)
     quota: Quota = field(default_factory=Quota)
     housekeeping: Housekeeping = field(default_factory=Housekeeping)
+    sendmail: Sendmail = field(default_factory=Sendmail)
     decisions: Decisions = field(default_factory=Decisions)
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
@@ -443,6 +445,7 @@ SECTIONS: Final[Mapping[tuple[str, ...], type[Any]]] = {
     ("quota", "warning"): QuotaWarning,
     ("housekeeping",): Housekeeping,
     ("expire",): Expire,
+    ("sendmail",): Sendmail,
     ("decisions",): Decisions,
     ("log",): Log,
     ("limits",): Limits,

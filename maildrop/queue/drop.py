@@ -105,15 +105,28 @@ _PROTOCOLS: Final = frozenset({"local", "SMTP", "ESMTP", "UTF8SMTP"})
 
 
 def prepare(directory: str, disk: Disk) -> None:
-    """Make the directory, or give it its mode again; with the server's rights."""
+    """Make the directory, or give it its mode again; with the server's rights.
+
+    The two above it, of the queue and of the server, are made so that everybody may
+    pass, whatever the umask was.
+    """
     with translated(f"make {directory}"):
         disk.make_directories(directory, 0o700)
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            if stat.S_IMODE(os.fstat(fd).st_mode) != MODE:
-                disk.set_mode(fd, MODE)
-        finally:
-            os.close(fd)
+        _set_mode(directory, disk, lambda _: MODE)
+        above = os.path.dirname(directory)
+        for each in (above, os.path.dirname(above)):
+            _set_mode(each, disk, lambda mode: mode | 0o111)
+
+
+def _set_mode(directory: str, disk: Disk, wanted: Callable[[int], int]) -> None:
+    """Give a directory the mode that is wanted for the one it has."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        mode = stat.S_IMODE(os.fstat(fd).st_mode)
+        if mode != wanted(mode):
+            disk.set_mode(fd, wanted(mode))
+    finally:
+        os.close(fd)
 
 
 def put(

@@ -57,6 +57,14 @@ def test_its_mode_is_put_right(drop: Path) -> None:
     assert stat.S_IMODE(drop.stat().st_mode) == MODE
 
 
+@pytest.mark.usefixtures("umask")
+def test_everybody_may_pass_to_it_whatever_the_umask(tmp_path: Path) -> None:
+    prepare(str(tmp_path / "state" / "queue" / "drop"), Disk())
+    for above in (tmp_path / "state", tmp_path / "state" / "queue"):
+        assert above.stat().st_mode & 0o111 == 0o111
+        assert not above.stat().st_mode & 0o022
+
+
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "victim").mkdir(mode=0o700)
     (tmp_path / "drop").symlink_to(tmp_path / "victim")
