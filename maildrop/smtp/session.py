@@ -6,6 +6,7 @@ In this file:
     Site            what all sessions of a listener share
     Link            what a session needs of its connection
     Authenticator   judges logins: ``auth.authenticator``
+    Turns           tries what waits for a domain: ``queue.turns``
 
 ``server`` feeds it; ``commands`` change it.
 """
@@ -85,6 +86,20 @@ class Link(Protocol):
         """Time the client out after so many seconds without an octet."""
 
 
+class Turns(Protocol):
+    """Tries what waits for a domain."""
+
+    def allows(self, domain: str) -> bool:
+        """Whether a domain may be asked for."""
+
+    async def start(self, domain: str, *, below: bool) -> int:
+        """Try what waits for it, and below it; the number of entries.
+
+        Raises:
+            MaildropError: The queue cannot be looked through.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What all sessions of a listener share.
@@ -103,6 +118,7 @@ class Site:
         sessions: The registry of live sessions.
         limits: What a session is held to.
         defer_full: Mail for a full mailbox is to be tried again.
+        turns: Tries what waits for a domain; None where nobody may ask for that.
     """
 
     service: Service
@@ -118,6 +134,7 @@ class Site:
     sessions: Sessions = field(default_factory=Sessions)
     limits: SMTPLimits = field(default_factory=SMTPLimits)
     defer_full: bool = False
+    turns: Turns | None = None
 
 
 @dataclass(slots=True)

@@ -69,6 +69,8 @@ def _keywords(session: Session) -> list[str]:
         "ENHANCEDSTATUSCODES",
         "CHUNKING",
     ]
+    if site.turns is not None:
+        keywords.append("ETRN")
     if site.tls is not None and session.link.peer.encryption is None:
         keywords.append("STARTTLS")
     if site.service is Service.SUBMISSION and site.authenticator is not None:

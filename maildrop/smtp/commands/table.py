@@ -14,6 +14,7 @@ from maildrop.smtp.commands.auth import auth
 from maildrop.smtp.commands.bdat import bdat
 from maildrop.smtp.commands.data import data
 from maildrop.smtp.commands.ehlo import ehlo, helo
+from maildrop.smtp.commands.etrn import etrn
 from maildrop.smtp.commands.expn import expn
 from maildrop.smtp.commands.help import help as help_
 from maildrop.smtp.commands.mail import mail
@@ -43,7 +44,7 @@ _EVERYWHERE: Final[dict[bytes, Command]] = {
 }
 
 COMMANDS: Final[dict[Service, dict[bytes, Command]]] = {
-    Service.SMTP: {**_EVERYWHERE, b"EHLO": ehlo, b"HELO": helo},
+    Service.SMTP: {**_EVERYWHERE, b"EHLO": ehlo, b"HELO": helo, b"ETRN": etrn},
     Service.SUBMISSION: {**_EVERYWHERE, b"EHLO": ehlo, b"HELO": helo, b"AUTH": auth},
     Service.LMTP: {**_EVERYWHERE, b"LHLO": ehlo},
 }
