@@ -32,9 +32,10 @@ that can be executed is no mailbox.
 """
 
 import contextlib
+import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from maildrop.durable import translate, translated
@@ -50,6 +51,18 @@ _BEHIND: Final = 1 << 16
 #: Octets by which a message is found.
 _BEGINNING: Final = 4096
 _TRIES: Final = 10
+#: What is in the way is a link, a directory, a device; or there is no directory.
+_NO_MAILBOX: Final = frozenset(
+    {
+        errno.ELOOP,
+        errno.EISDIR,
+        errno.EINVAL,
+        errno.ENXIO,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EEXIST,
+    }
+)
 _PARTS: Final = ("tmp", "new", "cur")
 
 
@@ -88,23 +101,13 @@ class Deposits:
         raise MailboxInUse(f"{path} is replaced again and again")
 
     def _open(self, path: str, host: Host) -> int:
-        doing = f"open {path}"
-        try:
-            with translated(doing):
-                try:
-                    fd = host.disk.create(path)
-                    host.disk.synchronize_directory(os.path.dirname(path))
-                except FileExistsError:
-                    pass
-                else:
-                    os.close(fd)
-                fd = host.disk.update(path)
-        except FileNotFoundError as error:
-            if os.path.isdir(os.path.dirname(path)):
-                raise  # it was there a moment ago
-            raise AccessDenied(f"{doing}: no such directory") from error
-        except FileExistsError as error:
-            raise translate(error, doing) from error
+        with _usable(path):
+            try:
+                os.close(host.disk.create(path))
+                host.disk.synchronize_directory(os.path.dirname(path))
+            except FileExistsError:
+                pass
+            fd = host.disk.update(path)
         facts = os.fstat(fd)
         if facts.st_nlink > 1 or facts.st_mode & 0o111:
             os.close(fd)
@@ -142,29 +145,36 @@ class Deposits:
         disk, path = host.disk, path.rstrip("/")
         where = host.name.decode().replace("/", "\\057").replace(":", "\\072")
         name = f"{int(date)}.Q{key}.{where}"
-        doing = f"write {path}/new/{name}"
-        try:
-            with translated(doing):
-                for part in _PARTS:
-                    disk.make_directories(f"{path}/{part}")
-                if _holds(path, name):
-                    disk.synchronize_directory(f"{path}/new")
-                    return
-                temporary = os.path.join(path, "tmp", name)
-                with contextlib.suppress(FileNotFoundError):
+        with _usable(path):
+            for part in _PARTS:
+                disk.make_directories(f"{path}/{part}")
+            temporary = os.path.join(path, "tmp", name)
+            with contextlib.suppress(FileNotFoundError):
+                disk.unlink(temporary)
+            if _holds(path, name):
+                disk.synchronize_directory(f"{path}/new")
+                return
+            fd = disk.create(temporary)
+            try:
+                disk.write(fd, message)
+                disk.synchronize(fd)
+                disk.link(temporary, f"{path}/new/{name}")
+                disk.synchronize_directory(f"{path}/new")
+            finally:
+                os.close(fd)
+                with contextlib.suppress(OSError):
                     disk.unlink(temporary)
-                fd = disk.create(temporary)
-                try:
-                    disk.write(fd, message)
-                    disk.synchronize(fd)
-                    disk.link(temporary, f"{path}/new/{name}")
-                    disk.synchronize_directory(f"{path}/new")
-                finally:
-                    os.close(fd)
-                    with contextlib.suppress(OSError):
-                        disk.unlink(temporary)
-        except (FileNotFoundError, FileExistsError) as error:
-            raise AccessDenied(f"{doing}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _usable(path: str) -> Iterator[None]:
+    """Turn an ``OSError`` of a block into ours: some say that it is no mailbox."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_MAILBOX:
+            raise AccessDenied(f"{path}: {error.strerror}: no mailbox") from error
+        raise translate(error, f"write {path}") from error
 
 
 def _torn(end: bytes, octets: bytes) -> int:
