@@ -4,8 +4,8 @@ In this file:
     bring_forward    makes entries due
     Turns            does it for domains whose servers may ask (ETRN)
 
-An entry that somebody works on, or that is held, is left alone.  Its new time is on disk
-before it is tried, as every time is.
+An entry that somebody works on, or that is held, is left alone.  Its new time is on
+disk before it is tried, as every time is.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
