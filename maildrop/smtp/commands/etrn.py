@@ -22,7 +22,7 @@ async def etrn(session: Session, argument: bytes) -> None:
     if turns is None:
         session.error(respond.NOT_OFFERED)
         return
-    if not session.extended or session.transaction is not None:
+    if not session.extended:
         session.error(respond.NOT_NOW)
         return
     try:

@@ -12,7 +12,7 @@ In this file:
 
 RFC 5321 section 4.1.4 (order), RFC 3030 section 2 (after BDAT only BDAT or RSET), RFC
 3207 section 4.2 (START again after STARTTLS), RFC 4954 section 4 (AUTH once, not in a
-transaction).
+transaction), RFC 1985 section 4 (ETRN after EHLO, not in a transaction).
 """
 
 import enum
@@ -37,7 +37,7 @@ _ALWAYS: Final = frozenset(
 
 ALLOWED: Final[dict[State, frozenset[bytes]]] = {
     State.START: _ALWAYS,
-    State.READY: _ALWAYS | {b"MAIL", b"STARTTLS", b"AUTH"},
+    State.READY: _ALWAYS | {b"MAIL", b"STARTTLS", b"AUTH", b"ETRN"},
     State.MAIL: _ALWAYS | {b"RCPT"},
     State.RCPT: _ALWAYS | {b"RCPT", b"DATA"},
     State.CHUNKS: _ALWAYS,
