@@ -67,6 +67,12 @@ class Reason:
     file: str = ""
     line: int = 0
 
+    @classmethod
+    def user(cls, account: Account) -> "Reason":
+        """A user has that name."""
+        file, _, line = account.source.rpartition(":")
+        return cls("user", account.name, file, int(line) if line.isdecimal() else 0)
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{self.rule}: {self.text}" + (f" ({place})" if place else "")

@@ -249,20 +249,14 @@ class Expansion:
             self._mailbox(account, folder, trail, reason)
             return
         forward = yield from self._forward_of(account, extension)
-        reason = Reason("user", account.name)
+        reason = Reason.user(account)
         if forward is None:
             self._mailbox(account, folder, trail, reason)
             return
         if forward.doubt:
-            text = f"not followed: {forward.doubt}"
-            self._log.warn(
-                "{user}: {path} is not followed: {doubt}",
-                user=account.name,
-                path=forward.path,
-                doubt=forward.doubt,
-            )
-            refused = Reason("forward", text, forward.path)
-            self._mailbox(account, folder, trail, reason, refused)
+            why = Reason("forward", f"not followed: {forward.doubt}", forward.path)
+            self._log.warn("{user}: {why}", user=account.name, why=str(why))
+            self._mailbox(account, folder, trail, reason, why)
             return
         name = f"forward {account.name} {forward.path}"
         if name in self._done:
@@ -303,7 +297,7 @@ class Expansion:
         trail = dataclasses.replace(
             trail,
             folders=(*trail.folders, (account.name, folder)),
-            why=(*trail.why, Reason("user", account.name)),
+            why=(*trail.why, Reason.user(account)),
         )
         values = forward.values
         if len(trail.names) >= self.limits.depth:
@@ -376,7 +370,7 @@ class Expansion:
             return False
         account, extension = found
         folder = extension[1:] or dict(trail.folders).get(account.name, INBOX)
-        self._mailbox(account, folder, trail, Reason("user", account.name))
+        self._mailbox(account, folder, trail, Reason.user(account))
         return True
 
     def _own(self, value: Value, place: Place, trail: Trail) -> None:

@@ -354,9 +354,9 @@ def test_a_forward_file_that_others_may_write_is_left_aside(
     host.forward("bob", "|/bin/x\n", mode=mode)
     with capturedLogs() as logs:
         assert host.shown("bob") == ["bob"]
-    (event,) = [event for event in logs if "doubt" in event]
-    assert "can be written by others" in event["doubt"]
-    assert event["path"].endswith("/home/bob/.forward")
+    (event,) = [event for event in logs if "why" in event]
+    assert "can be written by others" in event["why"]
+    assert event["why"].endswith("/home/bob/.forward)")
 
 
 def test_the_group_may_write_if_that_is_configured(host: Host) -> None:
