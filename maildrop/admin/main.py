@@ -37,6 +37,7 @@ from maildrop.errors import (
 #: The commands; each is in the file of its name.
 COMMANDS: Final = (
     "adopt",
+    "aliases",
     "check",
     "completion",
     "config",

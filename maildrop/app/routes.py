@@ -3,6 +3,7 @@
 In this file:
     open_router     where mail for an address goes
     Files           the aliases and virtual aliases that it looks up
+    forwards_of     the ``.forward`` files of users
     default_owner   whose rights commands and files of root's files have
     srs_keys        the secrets of the addresses that we write, made if missing
 """
@@ -89,11 +90,39 @@ def srs_keys(configuration: Configuration, rights: Rights) -> list[bytes]:
             with open(path, "rb") as file:
                 return [line for line in file.read().split() if len(line) >= 16]
         except FileNotFoundError:
+            if not os.access(configuration.state, os.W_OK | os.X_OK):
+                return []  # a command of somebody's, or before the first start
             key = os.urandom(_KEY_OCTETS).hex().encode()
             Disk().replace_file(path, key + b"\n", owner=rights.owner_of(None))
             return [key]
         except PermissionError:
             return []
+
+
+def _uid_of(rights: Rights) -> Callable[[Account], int]:
+    """The uid that an account's files have."""
+
+    def uid_of(account: Account) -> int:
+        owner = rights.owner_of(account)
+        if owner is not None:
+            return owner[0]
+        return os.geteuid() if account.uid is None else account.uid
+
+    return uid_of
+
+
+def forwards_of(
+    configuration: Configuration, clock: IReactorTime, rights: Rights
+) -> Forwards:
+    """The ``.forward`` files of a configuration's users.
+
+    Args:
+        configuration: Says who may write them.
+        clock: Time.
+        rights: To read them with.
+    """
+    group = configuration.delivery.group_writable
+    return Forwards(rights.as_owner, _uid_of(rights), clock, group=group)
 
 
 def open_router(
@@ -123,14 +152,6 @@ def open_router(
     delivery, mail = configuration.delivery, configuration.mail
     files = files or Files.of(configuration, clock, rights)
     own_uid = None if rights.owner_of(None) is not None else os.geteuid()
-    group = delivery.group_writable
-
-    def uid_of(account: Account) -> int:
-        owner = rights.owner_of(account)
-        if owner is not None:
-            return owner[0]
-        return os.geteuid() if account.uid is None else account.uid
-
     srs = None
     if delivery.srs:
         domain = (mail.domains or (configuration.hostname,))[0]
@@ -143,10 +164,12 @@ def open_router(
         in_thread=in_thread,
         aliases=files.aliases,
         virtual=files.virtual,
-        forwards=Forwards(rights.as_owner, uid_of, clock, group=group)
+        forwards=forwards_of(configuration, clock, rights)
         if delivery.forward
         else None,
-        includes=Includes(rights.as_owner, uid_of, group=group),
+        includes=Includes(
+            rights.as_owner, _uid_of(rights), group=delivery.group_writable
+        ),
         owners=Owners(default_owner(configuration, rights), own_uid),
         srs=srs,
         postmaster=mail.postmaster,
