@@ -26,6 +26,7 @@ from maildrop.delivery.sources import Limits
 from maildrop.delivery.srs import SRS
 from maildrop.delivery.virtual import Virtual
 from maildrop.mailbox.account import Account
+from maildrop.mailbox.gate import InThread
 from maildrop.smtp.wire.path import Path, path_of
 
 NAMES = ("alice", "bob", "carol", "john+doe", "info@b.example")
@@ -49,6 +50,7 @@ class Host:
         self.separators = "+-"
         self.keys = [b"secret"]
         self.group = False
+        self.in_thread: InThread | None = None
         self._router: Router | None = None
 
     def address(self, local: str, domain: str) -> User | None:
@@ -87,6 +89,7 @@ class Host:
             self,
             ["example.org", "b.example"],
             "mail.example.org",
+            in_thread=self.in_thread,
             aliases=Aliases(aliases, self.clock),
             virtual=Virtual(virtual, self.clock),
             forwards=Forwards(
