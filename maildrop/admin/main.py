@@ -46,6 +46,7 @@ COMMANDS: Final = (
     "export",
     "housekeeping",
     "import",
+    "install-sendmail",
     "kick",
     "quota",
     "reload",
@@ -71,7 +72,7 @@ class Commands(click.Group):
         """One of them."""
         if cmd_name not in COMMANDS:
             return None
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        name = cmd_name.replace("-", "_") + "_" * keyword.iskeyword(cmd_name)
         module = importlib.import_module(f"maildrop.admin.{name}")
         command = getattr(module, name)
         return command if isinstance(command, click.Command) else None
