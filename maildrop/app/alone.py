@@ -5,6 +5,8 @@ In this file:
     Stripped    a message without what the program before us put at its top
     check_loop  sees that it does not go round in circles
     at_once     runs a coroutine that never has to wait
+    Unwatched   tells nobody of changes on disk
+    here        runs a job at once, where it is called
 
 The store does the work, in the steps in which it does it for the server; what waits for
 the disk waits here and now, so no coroutine is ever left unfinished.  A server may run
@@ -50,7 +52,7 @@ HOPS: Final = 100
 _TRACE: Final = (b"return-path", b"delivered-to", b"x-original-to", b"envelope-to")
 
 
-class _Unwatched:
+class Unwatched:
     """Nobody wants to hear of changes: we are gone before there are any."""
 
     def watch(
@@ -65,7 +67,7 @@ def _nothing() -> None:
     """Nothing is to be ended."""
 
 
-def _here(job: Callable[[], T]) -> Deferred[T]:
+def here(job: Callable[[], T]) -> Deferred[T]:
     """Run a job at once."""
     return maybeDeferred(job)
 
@@ -227,9 +229,7 @@ class Alone:
         message = NewMessage(
             content, head(field, reverse, path), counted=Counted.DELIVERED
         )
-        post = Post(
-            self._direct.open, _here, self._direct.rights.as_owner, _Unwatched()
-        )
+        post = Post(self._direct.open, here, self._direct.rights.as_owner, Unwatched())
         target = ToMailbox(account, folder or detail or INBOX)
         try:
             return at_once(_stored(post, target, message))

@@ -3,6 +3,7 @@
 In this file:
     Relays         what was made
     open_relays    makes it
+    open_routes    where mail for other domains goes
 """
 
 import os
@@ -40,6 +41,8 @@ from maildrop.tls_client import Trust
 _SMTP_PORT: Final = 25
 _SUBMISSION_PORT: Final = 587
 _LMTP_PORT: Final = 24
+#: The word for TLS from the first octet, with a certificate that is right.
+_IMPLICIT: Final = "implicit"
 #: Octets of a nonce before they become letters.
 _NONCE_OCTETS: Final = 18
 
@@ -81,8 +84,7 @@ def open_relays(
         ConfigurationError: A password or the authorities cannot be read.
     """
     relay = configuration.relay
-    with rights.as_root():
-        routes = _routes(configuration)
+    routes = open_routes(configuration, rights)
     smtp = SMTPRelay(
         configuration.hostname,
         routes,
@@ -103,6 +105,20 @@ def open_relays(
 
 def _nonce() -> bytes:
     return os.urandom(_NONCE_OCTETS).hex().encode()
+
+
+def open_routes(configuration: Configuration, rights: Rights) -> Routes:
+    """Where mail for other domains goes, as a configuration says.
+
+    Args:
+        configuration: Says all.
+        rights: To read passwords and authorities with.
+
+    Raises:
+        ConfigurationError: A password or the authorities cannot be read.
+    """
+    with rights.as_root():
+        return _routes(configuration)
 
 
 def _routes(configuration: Configuration) -> Routes:
@@ -138,8 +154,8 @@ def _hop(section: RelaySection | Route, host: str, trust: Trust) -> NextHop:
         port if host else _SMTP_PORT,
         by_mx=not host,
         lmtp=lmtp,
-        tls=TLSPolicy(policy),
-        implicit=port == SUBMISSIONS,
+        tls=TLSPolicy.VERIFIED if policy == _IMPLICIT else TLSPolicy(policy),
+        implicit=_IMPLICIT == policy or port == SUBMISSIONS,
         trust=trust,
         login=login,
     )

@@ -12,6 +12,7 @@ import os
 import pwd
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -28,6 +29,8 @@ from maildrop.durable import Disk
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import InThread
 
+#: The secrets of the addresses that we write, below state.
+SRS_KEYS: Final = "srs.keys"
 _KEY_OCTETS = 32
 
 
@@ -84,7 +87,7 @@ def srs_keys(configuration: Configuration, rights: Rights) -> list[bytes]:
     Who adds a line at the top changes the key, and what was written with the others
     stays good.  Nothing is given to whoever may not read the file.
     """
-    path = os.path.join(configuration.state, "srs.keys")
+    path = os.path.join(configuration.state, SRS_KEYS)
     with rights.as_root():
         try:
             with open(path, "rb") as file:

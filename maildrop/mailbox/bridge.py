@@ -144,6 +144,10 @@ class Mail:
         self.account = account
         await self._gate.run(self._limit)
 
+    async def usage(self) -> Usage:
+        """What is there; see ``quota.LimitedStore.usage``."""
+        return await self._gate.run(self.store.usage)
+
     async def room(self, octets: int, counted: Counted) -> None:
         """See whether a message of some octets could be added now.
 
@@ -152,7 +156,7 @@ class Mail:
         """
         quota = self.account.quota
         if quota is not None:
-            used = await self._gate.run(self.store.usage)
+            used = await self.usage()
             quota.check(used, Usage(octets, 1), counted)
 
     @property
