@@ -113,6 +113,7 @@ class Router:
             srs,
             separators,
             frozenset(allowed),
+            bool(postmaster),
         )
         self._in_thread = in_thread
         self._default = names[0]

@@ -66,6 +66,7 @@ class Sources:
         srs: Writes reverse paths; None to leave them.
         separators: Characters between user and detail.
         allowed: Where commands and files may be named.
+        has_postmaster: Somebody gets the postmaster's mail.
     """
 
     users: Directory
@@ -80,6 +81,7 @@ class Sources:
     srs: SRS | None = None
     separators: str = "+"
     allowed: frozenset[str] = frozenset({ALIASES, FORWARD})
+    has_postmaster: bool = False
 
     def is_local(self, domain: str) -> bool:
         """Whether a domain in canonical form is ours."""
@@ -115,7 +117,7 @@ class Sources:
         return (
             (aliases is not None and any(map(aliases.find, (local, name))))
             or self.find(local, domain) is not None
-            or local.lower() == "postmaster"
+            or (self.has_postmaster and local.lower() == "postmaster")
         )
 
 
