@@ -155,7 +155,7 @@ def _hop(section: RelaySection | Route, host: str, trust: Trust) -> NextHop:
         by_mx=not host,
         lmtp=lmtp,
         tls=TLSPolicy.VERIFIED if policy == _IMPLICIT else TLSPolicy(policy),
-        implicit=_IMPLICIT == policy or port == SUBMISSIONS,
+        implicit=policy == _IMPLICIT or port == SUBMISSIONS,
         trust=trust,
         login=login,
     )

@@ -13,10 +13,11 @@ from typing import Final
 from maildrop.app import kinds
 from maildrop.app.schema_key import key
 
-_TLS: Final = kinds.choice("none", "opportunistic", "verified")
+_TLS: Final = kinds.choice("none", "opportunistic", "verified", "implicit")
 _TLS_ABOUT: Final = (
     "none: never TLS. opportunistic: TLS where it is offered, whoever the server is, "
-    "else without. verified: TLS or nothing, and its certificate has to be right."
+    "else without. verified: TLS or nothing, and its certificate has to be right. "
+    "implicit: so too, and TLS begins with the first octet, as it does on port 465."
 )
 _TLS_DEFAULT: Final = "verified with a user, else opportunistic"
 _CA_ABOUT: Final = (
@@ -50,7 +51,7 @@ class Relay:
         default=0,
         metadata=key(
             kinds.count(0, 65535),
-            "Its port. On 465 TLS begins at once.",
+            "Its port.",
             shown="587 with a user, else 25",
             example="587",
         ),
@@ -165,7 +166,7 @@ class Route:
         default=0,
         metadata=key(
             kinds.count(0, 65535),
-            "Its port. On 465 TLS begins at once.",
+            "Its port.",
             shown="24 with lmtp, 587 with a user, else 25",
             example="25",
         ),
