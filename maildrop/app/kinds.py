@@ -115,6 +115,15 @@ def _seconds(value: object, _: str) -> float:
     return float(found[1]) * _TIMES.get(found[2], 7 * 86400.0)
 
 
+def _times(value: object, directory: str) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise Unfit(f"is {_shown(value)}, must be a list of times", '["1m", "1h"]')
+    times = tuple(_seconds(each, directory) for each in value)
+    if min(times) < 1:
+        raise Unfit("has a time below a second")
+    return times
+
+
 def _path(value: object, directory: str) -> str:
     text = _text(value, directory)
     if not text:
@@ -315,6 +324,7 @@ TEXT: Final = Kind("text", _text)
 YES_NO: Final = Kind("true or false", _yes_no)
 OCTETS: Final = Kind('octets, or text such as "50M"', _octets)
 SECONDS: Final = Kind('seconds, or text such as "30m"', _seconds)
+TIMES: Final = Kind('a list of times, such as "30m"', _times)
 PATH: Final = Kind("a path", _path)
 PATH_OR_NONE: Final = Kind("a path, empty for the default", _path_or_none)
 PATHS: Final = Kind("a list of paths", _paths)

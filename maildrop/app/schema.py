@@ -25,6 +25,7 @@ from maildrop.app import kinds
 from maildrop.app.schema_decisions import Decisions
 from maildrop.app.schema_delivery import Delivery
 from maildrop.app.schema_key import Key, key as _key
+from maildrop.app.schema_queue import Queue
 from maildrop.app.schema_relay import Relay, Route
 from maildrop.app.schema_sendmail import Sendmail
 from maildrop.app.schema_special_use import SpecialUse
@@ -414,6 +415,7 @@ class Configuration:
     auth: Auth = field(default_factory=Auth)
     delivery: Delivery = field(default_factory=Delivery)
     relay: Relay = field(default_factory=Relay)
+    queue: Queue = field(default_factory=Queue)
     quota: Quota = field(default_factory=Quota)
     housekeeping: Housekeeping = field(default_factory=Housekeeping)
     sendmail: Sendmail = field(default_factory=Sendmail)
@@ -440,6 +442,7 @@ SECTIONS: Final[Mapping[tuple[str, ...], type[Any]]] = {
     ("auth",): Auth,
     ("delivery",): Delivery,
     ("relay",): Relay,
+    ("queue",): Queue,
     ("route",): Route,
     ("quota",): Quota,
     ("quota", "warning"): QuotaWarning,

@@ -10,8 +10,8 @@ Order of things, started as root:
     started     files are touched as the account ``user`` from here on; threads run,
                 ports accept
     SIGHUP      ``reload``: log, certificates, users; the log says what needs a restart
-    stopped     ports close; sessions are told and given time; mailboxes are closed;
-                threads end
+    stopped     ports close; sessions are told and given time, and so is the queue;
+                mailboxes are closed; threads end
 """
 
 import os
@@ -90,6 +90,7 @@ class Maildrop(Running):
             self._factory,
             self._wiring.certificates,
             limits=limits(self._wiring.configuration),
+            recorder=self._wiring.deciding.recorder,
         )
         self._served = self._serving()
         tune_garbage_collection()
@@ -170,8 +171,9 @@ class Maildrop(Running):
     # -- stop
 
     async def drain(self) -> None:
-        """Take no new sessions; end after the last."""
+        """Take no new sessions; end after the last.  Another process has the queue."""
         await self._close_ports()
+        await self._wiring.queueing.let_go()
         self._wiring.sessions.when_empty().addCallback(self._emptied)
 
     def _emptied(self, _: None) -> None:
@@ -183,6 +185,7 @@ class Maildrop(Running):
         return (
             self._close_ports,
             self._end_sessions,
+            self._wiring.queueing.let_go,
             self._wiring.post.close,
             self._end_threads,
         )

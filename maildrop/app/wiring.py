@@ -19,9 +19,11 @@ from zope.interface import implementer
 
 from maildrop.app.config import Reading
 from maildrop.app.crowding import Uncrowded
+from maildrop.app.deciding import Deciding
 from maildrop.app.directory import open_users
 from maildrop.app.housekeeper import Housekeeper
 from maildrop.app.privileges import Rights, make_directory
+from maildrop.app.queueing import Queueing, open_queueing
 from maildrop.app.routes import open_router
 from maildrop.app.schema import Configuration
 from maildrop.app.stores import Stores
@@ -111,6 +113,8 @@ class Wiring:
         storing: Threads for slow calls on stores.
         warning: Threads for commands that warn.
         housekeeper: Removes what is old.
+        deciding: Keeps decisions.
+        queueing: What waits, and what is done about it.
         factory: Gives the factory of protocols for a listener.
     """
 
@@ -127,6 +131,8 @@ class Wiring:
     storing: Pool
     warning: Pool
     housekeeper: Housekeeper
+    deciding: Deciding
+    queueing: Queueing
     factory: Callable[[Listener], IProtocolFactory]
 
     def start(self) -> None:
@@ -136,15 +142,19 @@ class Wiring:
         self.warning.start()
         self.watcher.start()
         self.housekeeper.start()
+        self.deciding.start()
+        self.queueing.start()
 
     def stop(self) -> None:
         """End threads and watches; waits for the threads at work."""
         self.housekeeper.stop()
+        self.queueing.stop()
         self.watcher.close()
         self.waits.close()
         self.hashing.stop()
         self.storing.stop()
         self.warning.stop()
+        self.deciding.stop()
 
 
 def control_listener(configuration: Configuration) -> Listener:
@@ -232,8 +242,30 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         Pool(reactor, "housekeeping", 1),
         disk,
     )
-    sessions = Sessions()
+    trace_ids = TraceIds(reactor.seconds, os.urandom)
+    deciding = Deciding(configuration, reactor, trace_ids)
+    sessions = Sessions(deciding.recorder)
     counters = Counters()
+    router = open_router(configuration, users, reactor, rights, in_thread=storing)
+    queueing = open_queueing(
+        configuration,
+        reactor,
+        rights,
+        users=users,
+        router=router,
+        post=post,
+        watcher=watcher,
+        recorder=deciding.recorder,
+        disk=disk,
+    )
+    agent = Agent(
+        post,
+        queueing.outbox,
+        queueing.placing,
+        defer_full=configuration.quota.full == "defer",
+        counters=counters,
+        recorder=deciding.recorder,
+    )
     parts = _Parts(
         configuration,
         reactor,
@@ -244,9 +276,10 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
             sessions,
         ),
         post,
-        open_router(configuration, users, reactor, rights, in_thread=storing),
-        Agent(post, counters=counters),
-        TraceIds(reactor.seconds, os.urandom),
+        router,
+        agent,
+        queueing,
+        trace_ids,
         sessions,
         scratch,
     )
@@ -264,6 +297,8 @@ def wire(configuration: Configuration, reactor: Any, rights: Rights) -> Wiring: 
         storing,
         warning,
         housekeeper,
+        deciding,
+        queueing,
         parts.factory,
     )
 
@@ -305,6 +340,7 @@ class _Parts:
     post: Post
     router: Router
     agent: Agent
+    queueing: Queueing
     trace_ids: TraceIds
     sessions: Sessions
     scratch: str
@@ -387,5 +423,6 @@ class _Parts:
                 errors=limits.errors,
             ),
             defer_full=self.configuration.quota.full == "defer",
+            turns=self.queueing.turns,
         )
         return SMTPFactory(site, self.reactor, connection.Limits(idle=limits.idle_smtp))

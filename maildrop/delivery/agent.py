@@ -1,24 +1,28 @@
-r"""The agent: puts one message into the mailboxes of its recipients.
+r"""The agent: puts one message into the mailboxes of its recipients, or the queue.
 
 In this file:
     Agent       delivers
     Envelope    what is known of a message besides its content
 
-``together`` decides what one failure means.  SMTP has one reply for all recipients, and
-without a queue nothing can be delivered later: so either all get the message or nobody
-does.  LMTP has a reply for each recipient: every one stands alone.
+Mailboxes get their copies at once; what else is to be done with the message goes into
+the queue, as one entry (``remainder``).  SMTP has one reply for all recipients, LMTP
+one for each; for those that share a reply:
 
-Steps of a delivery to several mailboxes (to a single one: ``Mailbox.append``):
+    done, or to be queued   failed for now      failed for good      the client is told
+    ----------------------  ------------------  -------------------  ------------------
+    any                     goes to the queue   sender gets report   250
+    nothing                 any                 -                    4xx: has all of it
+    nothing                 -                   any                  5xx: has all of it
 
-    step                         a crash, or an error, then leaves
-    ---------------------------  ---------------------------------------------------
-    all mailboxes opened         nothing
-    staged in each               octets that nobody sees; an error discards them, after
-                                 a crash the store does
-    published in each            the message in some; an error takes it back (expunge)
-                                 and is answered 4xx, after a crash the client, which
-                                 had no answer, sends again
-    answered                     the message in all
+Steps of a delivery, and what a crash or an error leaves:
+
+    step                                 a crash, or an error, then leaves
+    -----------------------------------  --------------------------------------------
+    1  each mailbox gets its copy        the message in some of them; the client, which
+       (``Mailbox.append``)              had no answer, sends again
+    2  what is left is in the queue,     the same, and it leaves by the queue; an error
+       synced                            takes all copies back and is answered 4xx
+    3  answered                          nothing is to be done again by anybody
 
 Errors: ``deliver`` raises nothing; an ``Outcome`` holds the error of its recipient.  An
 error nobody expected is logged whole and counts as temporary: the sender keeps the
@@ -30,35 +34,37 @@ the header that are searched for trace fields.
 
 import mmap
 import re
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from maildrop.decisions.recorder import Recorder
-from maildrop.delivery.actions import INBOX, Recipient, ToMailbox
-from maildrop.delivery.outcome import Outcome
+from maildrop.delivery.actions import Action, Discard, Recipient, ToAddress, ToMailbox
+from maildrop.delivery.mailboxes import Letterbox, PostOffice, leave, opened
+from maildrop.delivery.outbox import Outbox
+from maildrop.delivery.outcome import Outcome, is_final, status_of
+from maildrop.delivery.placing import Placing
 from maildrop.delivery.received import Trace, delivered_to, gap, head, hops, received
+from maildrop.delivery.remainder import Tried, remainder
 from maildrop.durable import Content
 from maildrop.errors import (
-    MailboxNameInvalid,
-    MailboxNotFound,
-    MailboxNotSelectable,
     MailboxVanished,
     MaildropError,
     MailLoop,
+    OverQuota,
     TemporaryError,
 )
-from maildrop.mailbox.bridge import Mail, Post
 from maildrop.mailbox.interfaces import NewMessage
-from maildrop.mailbox.open_mailbox import Mailbox
 from maildrop.mailbox.quota import Counted
 from maildrop.metrics import Counters
+from maildrop.queue.entry import Entry, Kind, Options, Status
 from maildrop.smtp.wire.path import Path
 
 _EMPTY_LINE: Final = re.compile(rb"(?:\A|\r?\n)\r?\n")
-_NO_FOLDER: Final = (MailboxNotFound, MailboxNotSelectable, MailboxNameInvalid)
+_DONE: Final = Status("2.0.0", "delivered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +75,36 @@ class Envelope:
         sender: The reverse path, None for ``<>``.
         trace: How it came.
         fields: Header fields to put before the content, CRLF line ends.
+        options: What the sender asked for.
     """
 
     sender: Path | None
     trace: Trace
     fields: bytes = b""
+    options: Options = field(default_factory=Options)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Copy:
-    """The message on its way into one mailbox."""
+    """The message on its way into one mailbox, or what keeps it from there."""
 
-    mailbox: Mailbox
-    message: NewMessage
-    staged: object = None
+    mailbox: Letterbox | None = None
+    message: NewMessage | None = None
     uid: int = 0
+    error: MaildropError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An action, and the copy that comes of it; None for what is not done now."""
+
+    action: Action
+    copy: _Copy | None = None
+
+    @property
+    def error(self) -> MaildropError | None:
+        """Why it failed, None if it did not."""
+        return self.copy.error if self.copy is not None else None
 
 
 def header_of(octets: bytes | mmap.mmap, most: int) -> bytes:
@@ -101,8 +122,11 @@ class Agent:
 
     Args:
         post: The mail of all accounts.
+        outbox: Takes what cannot be done at once.
+        placing: Says who takes it from there.
         hops: Received fields a message may have.
         header: Octets of a header that are searched for trace fields.
+        defer_full: Mail for a full mailbox is to be tried again.
         counters: Counts ``messages_delivered`` and ``messages_not_delivered``.
         recorder: Is told where each copy went, or why not.
     """
@@ -111,18 +135,24 @@ class Agent:
 
     def __init__(
         self,
-        post: Post,
+        post: PostOffice[Letterbox],
+        outbox: Outbox,
+        placing: Placing,
         *,
         hops: int = 100,
         header: int = 1 << 18,
+        defer_full: bool = False,
         counters: Counters | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         self._recorder = recorder or Recorder()
         self._post = post
+        self._outbox = outbox
+        self._placing = placing
         self._counters = counters or Counters()
         self._hops = hops
         self._header = header
+        self._defer_full = defer_full
 
     async def admit(self, recipient: Recipient, octets: int) -> None:
         """See whether a message could be stored for a recipient.
@@ -132,12 +162,21 @@ class Agent:
             octets: Of the message, as far as known.
 
         Raises:
-            OverQuota: One of them has no room.
+            OverQuota: There is no room in any of them, and nothing else is to be done.
         """
-        for target in recipient.mailboxes:
-            if target.account.quota is not None:
-                mail = await self._post.mail(target.account)
+        full: OverQuota | None = None
+        for action in recipient.actions:
+            if not isinstance(action, ToMailbox) or action.account.quota is None:
+                return
+            mail = await self._post.mail(action.account)
+            try:
                 await mail.room(octets, Counted.DELIVERED)
+            except OverQuota as error:
+                full = error
+            else:
+                return
+        if full is not None:
+            raise full
 
     async def deliver(
         self,
@@ -147,34 +186,86 @@ class Agent:
         *,
         together: bool,
     ) -> list[Outcome]:
-        """Store a message for each recipient.
+        """See to a message for each recipient.
 
         Args:
             envelope: Sender and trace.
             content: The message as received; the caller closes it afterwards.
             recipients: Mailboxes that several of them share get one copy.
-            together: All or nobody.
+            together: They share one reply.
 
         Returns:
             An outcome for each recipient, in order.
         """
         header = header_of(content.octets(), self._header)
-        alone = len(recipients) == 1
-        delivery = _Delivery(self._post, envelope, content, header, alone)
         if hops(header) > self._hops:
             loop = Outcome(MailLoop(f"over {self._hops} Received fields"))
             outcomes = [loop] * len(recipients)
         else:
-            before = delivered_to(header)
-            if together:
-                outcomes = await delivery.group(recipients, before)
-            else:
-                outcomes = []
-                for recipient in recipients:
-                    outcomes += await delivery.group([recipient], before)
+            delivery = _Delivery(self._post, envelope, content, header, recipients)
+            try:
+                parts = await delivery.parts()
+                outcomes = await self._conclude(delivery, parts, together=together)
+            finally:
+                await delivery.leave()
         for recipient, outcome in zip(recipients, outcomes, strict=True):
             self._record(envelope, recipient, outcome)
         return outcomes
+
+    # -- what follows from it
+
+    async def _conclude(
+        self, delivery: "_Delivery", parts: Sequence[Sequence[_Part]], *, together: bool
+    ) -> list[Outcome]:
+        """Refuse those of whom nothing was done; queue what is left of the others."""
+        recipients = delivery.recipients
+        outcomes = [_outcome(each) for each in parts]
+        numbers = range(len(recipients))
+        tried = []
+        for group in [numbers] if together else [range(n, n + 1) for n in numbers]:
+            refused = self._refused([each for n in group for each in parts[n]])
+            for n in group:
+                if refused is not None:
+                    outcomes[n] = Outcome(refused)
+                else:
+                    tried.append((recipients[n], list(map(self._tried, parts[n]))))
+        entry = remainder(delivery.entry(), tried, self._placing)
+        if entry is None:
+            return outcomes
+        try:
+            await self._outbox.put(entry, delivery.content, delivery.before())
+        except MaildropError as error:
+            await delivery.take_back()
+            return [Outcome(each.error or error) for each in outcomes]
+        for waiting in entry.recipients:
+            self._recorder.note(
+                entry.id,
+                "queued",
+                recipient=waiting.address,
+                relay=waiting.relay,
+                why=waiting.status.text if waiting.status is not None else "",
+            )
+        return outcomes
+
+    def _refused(self, parts: Sequence[_Part]) -> MaildropError | None:
+        """Why the client keeps the message; None if something is done with it."""
+        errors = [each.error for each in parts if each.error is not None]
+        if not errors or len(errors) < len(parts):
+            return None
+        temporary = (each for each in errors if not is_final(self._status(each)))
+        return next(temporary, errors[0])
+
+    def _status(self, error: MaildropError) -> Status:
+        return status_of(error, defer_full=self._defer_full)
+
+    def _tried(self, part: _Part) -> Tried:
+        if part.error is not None:
+            status = self._status(part.error)
+            kind = Kind.FAILED if is_final(status) else Kind.WAITING
+            return Tried(part.action, kind, status)
+        if part.copy is None and not isinstance(part.action, Discard):
+            return Tried(part.action)
+        return Tried(part.action, Kind.DELIVERED, _DONE)
 
     def _record(
         self, envelope: Envelope, recipient: Recipient, outcome: Outcome
@@ -195,6 +286,9 @@ class Agent:
                 error=outcome.error,
             )
             return
+        self._counters.add("messages_delivered")
+        if not outcome.folder:
+            return
         users = [target.account.name for target in recipient.mailboxes]
         self._recorder.note(
             trace,
@@ -204,7 +298,6 @@ class Agent:
             folder=outcome.folder,
             uid=outcome.uid,
         )
-        self._counters.add("messages_delivered")
         self._log.info(
             "{id}: delivered to {recipient}: {user} {folder} uid {uid}",
             id=trace,
@@ -215,144 +308,155 @@ class Agent:
         )
 
 
+def _outcome(parts: Sequence[_Part]) -> Outcome:
+    """Of a recipient for whom something was done: the first mailbox that has it."""
+    for part in parts:
+        copy = part.copy
+        if copy is not None and copy.uid and copy.mailbox is not None:
+            return Outcome(None, copy.mailbox.name, copy.uid)
+    return Outcome()
+
+
 class _Delivery:
-    """One message's delivery."""
+    """One message's delivery to mailboxes; ``leave`` ends it."""
 
     _log = Logger()
 
     def __init__(
         self,
-        post: Post,
+        post: PostOffice[Letterbox],
         envelope: Envelope,
         content: Content,
         header: bytes,
-        alone: bool,
+        recipients: Sequence[Recipient],
     ) -> None:
+        self.content = content
+        self.recipients = recipients
         self._post = post
         self._envelope = envelope
-        self._content = content
-        self._alone = alone
+        self._alone = len(recipients) == 1
+        self._seen = delivered_to(header)
         self._gap = gap(header)
-        self._done: dict[tuple[str, str], Outcome] = {}
+        self._copies: dict[tuple[str, str], _Copy] = {}
+        self._open: list[Letterbox] = []
 
-    async def group(
-        self, recipients: Sequence[Recipient], before: frozenset[str]
-    ) -> list[Outcome]:
-        """Store it for all of ``recipients`` or for none."""
-        if any(str(recipient.path).lower() in before for recipient in recipients):
-            loop = Outcome(MailLoop("a Delivered-To field has that address already"))
-            return [loop] * len(recipients)
+    async def parts(self) -> list[list[_Part]]:
+        """Put the message into every mailbox that can be had."""
+        parts = [
+            [await self._part(recipient, action) for action in recipient.actions]
+            for recipient in self.recipients
+        ]
+        targets = [
+            (copy, part.action)
+            for part in {id(p.copy): p for its in parts for p in its}.values()
+            if (copy := part.copy) is not None and copy.mailbox is not None
+        ]
+        work = [self._store(*target) for target in targets]
+        if len(work) == 1:
+            await work[0]
+        elif work:
+            await gatherResults([Deferred.fromCoroutine(each) for each in work])
+        return parts
+
+    async def _part(self, recipient: Recipient, action: Action) -> _Part:
+        """Open a mailbox, and see that it gets one copy and no more."""
+        if self._seen and str(recipient.path).lower() in self._seen:
+            loop = MailLoop("a Delivered-To field has that address already")
+            return _Part(action, _Copy(error=loop))
+        if not isinstance(action, ToMailbox):
+            return _Part(action)
+        copy = _Copy()
+        try:
+            mailbox = await self._opened(action)
+        except MaildropError as error:
+            copy.error = error
+            return _Part(action, copy)
+        except Exception:
+            self._failed(copy)
+            return _Part(action, copy)
+        known = self._copies.setdefault((action.account.name, mailbox.name), copy)
+        if known is copy:
+            copy.mailbox = mailbox
+            copy.message = NewMessage(
+                self.content, self._head(recipient), counted=Counted.DELIVERED
+            )
+        return _Part(action, known)
+
+    async def _opened(self, action: ToMailbox) -> Letterbox:
+        mailbox = await opened(self._post, action)
+        self._open.append(mailbox)
+        return mailbox
+
+    def _failed(self, copy: _Copy) -> None:
+        self._log.failure("{id}: delivery failed", id=self._envelope.trace.id)
+        copy.error = TemporaryError("server bug, see the log")
+
+    async def _store(self, copy: _Copy, action: Action) -> None:
         try:
             try:
-                return await self._store(recipients)
+                await self._append(copy)
             except MailboxVanished:  # renumbered or renamed under us: open it again
-                return await self._store(recipients)
+                if isinstance(action, ToMailbox):
+                    copy.mailbox = await self._opened(action)
+                await self._append(copy)
         except MaildropError as error:
-            outcome = Outcome(error)
+            copy.error = error
         except Exception:
-            self._log.failure("{id}: delivery failed", id=self._envelope.trace.id)
-            outcome = Outcome(TemporaryError("server bug, see the log"))
-        return [outcome] * len(recipients)
+            self._failed(copy)
 
-    async def _store(self, recipients: Sequence[Recipient]) -> list[Outcome]:
-        opened: list[Mailbox] = []
-        copies: dict[tuple[str, str], _Copy] = {}
-        keys: list[tuple[str, str] | None] = []
-        try:
-            for recipient in recipients:
-                its = [
-                    await self._copy(recipient, target, opened, copies)
-                    for target in recipient.mailboxes
-                ]
-                keys.append(its[0] if its else None)  # none: it is discarded
-            if len(copies) == 1:
-                for copy in copies.values():
-                    [copy.uid] = await copy.mailbox.append([copy.message])
-            elif copies:
-                await self._store_all(list(copies.values()))
-        finally:
-            for mailbox in opened:
-                await self._leave(mailbox)
-        for key, copy in copies.items():
-            self._done[key] = Outcome(None, key[1], copy.uid)
-        return [Outcome() if key is None else self._done[key] for key in keys]
-
-    async def _copy(
-        self,
-        recipient: Recipient,
-        target: ToMailbox,
-        opened: list[Mailbox],
-        copies: dict[tuple[str, str], _Copy],
-    ) -> tuple[str, str]:
-        """Open a mailbox, and see that it gets one copy and no more."""
-        mailbox = await self._open(target)
-        opened.append(mailbox)
-        key = target.account.name, mailbox.name
-        if key not in self._done and key not in copies:
-            message = NewMessage(
-                self._content, self._head(recipient), counted=Counted.DELIVERED
-            )
-            copies[key] = _Copy(mailbox, message)
-        return key
+    async def _append(self, copy: _Copy) -> None:
+        if copy.mailbox is not None and copy.message is not None:
+            [copy.uid] = await copy.mailbox.append([copy.message])
 
     def _head(self, recipient: Recipient) -> bytes:
         envelope, path = self._envelope, recipient.path
         field = received(envelope.trace, path if self._alone else None)
         return head(field, envelope.sender, path) + envelope.fields + self._gap
 
-    async def _open(self, target: ToMailbox) -> Mailbox:
-        mail = await self._post.mail(target.account)
-        if target.folder != INBOX:
-            folder = await self._folder(mail, target.folder)
-            if folder is not None:
-                return folder
-        return await mail.open(INBOX, fresh=False)
+    async def leave(self) -> None:
+        """Let go of the mailboxes."""
+        for mailbox in self._open:
+            await leave(mailbox)
 
-    async def _folder(self, mail: Mail, wish: str) -> Mailbox | None:
-        """The folder that a detail names, in any case; None if there is none."""
-        try:
-            return await mail.open(wish, fresh=False)
-        except _NO_FOLDER:
-            folded = wish.lower()
-        for entry in await mail.entries():
-            if entry.selectable and entry.name.lower() == folded:
-                return await mail.open(entry.name, fresh=False)
-        return None
+    # -- what goes into the queue
 
-    async def _store_all(self, copies: Sequence[_Copy]) -> None:
-        """Stage in every mailbox, then publish in every one."""
-        staged: list[_Copy] = []
-        published: list[_Copy] = []
-        try:
-            for copy in copies:
-                copy.staged = await copy.mailbox.stage([copy.message])
-                staged.append(copy)
-            while staged:
-                copy = staged.pop(0)  # publish discards what it cannot publish
-                [copy.uid] = await copy.mailbox.publish(copy.staged)
-                published.append(copy)
-        except BaseException:
-            for copy in staged:
-                await self._undo(copy.mailbox.discard(copy.staged), copy)
-            for copy in published:
-                back = copy.mailbox.expunge([copy.uid], None, keep=False)
-                await self._undo(back, copy)
-            raise
+    def entry(self) -> Entry:
+        """The entry of the message, without recipients."""
+        envelope = self._envelope
+        seconds = envelope.trace.seconds
+        sender = "" if envelope.sender is None else str(envelope.sender)
+        options = envelope.options
+        return Entry(envelope.trace.id, sender, seconds, 0, [], options, next=seconds)
 
-    async def _undo(self, work: Awaitable[object], copy: _Copy) -> None:
-        try:
-            await work
-        except MaildropError:
-            self._log.failure(
-                "{id}: a copy is left in {folder} uid {uid}",
-                id=self._envelope.trace.id,
-                folder=copy.mailbox.name,
-                uid=copy.uid,
-            )
+    def before(self) -> bytes:
+        """What is put before the message in the queue.
 
-    async def _leave(self, mailbox: Mailbox) -> None:
-        """Leaving may close another mailbox; its trouble is not this message's."""
-        try:
-            await mailbox.leave()
-        except MaildropError:
-            self._log.failure("{mailbox}: closing failed", mailbox=mailbox.name)
+        One that only goes on from an address of ours has that in a Delivered-To field,
+        as one that is delivered has: it is how a circle of forwards over several hosts
+        is seen the first time round (RFC 9228).
+        """
+        envelope = self._envelope
+        path = self.recipients[0].path if self._alone else None
+        mark = b""
+        if path is not None and all(map(_goes_on, self.recipients[0].actions)):
+            mark = f"Delivered-To: {path}\r\n".encode()
+        return mark + received(envelope.trace, path) + envelope.fields + self._gap
+
+    async def take_back(self) -> None:
+        """Remove all copies: the client will send again."""
+        for copy in self._copies.values():
+            if copy.mailbox is None or not copy.uid:
+                continue
+            try:
+                await copy.mailbox.expunge([copy.uid], None, keep=False)
+            except MaildropError:
+                self._log.failure(
+                    "{id}: a copy is left in {folder} uid {uid}",
+                    id=self._envelope.trace.id,
+                    folder=copy.mailbox.name,
+                    uid=copy.uid,
+                )
+
+
+def _goes_on(action: Action) -> bool:
+    return isinstance(action, ToAddress) and action.forwarded

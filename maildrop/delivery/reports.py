@@ -1,7 +1,7 @@
 """Who is told what became of mail, and how the report gets there.
 
 In this file:
-    Reporter    makes reports: ``queue.runner.Reports``
+    Reporter    makes reports: ``queue.reports.Reports``
     Place       makes an address a recipient that waits in the queue
 
 Who is told:
@@ -80,7 +80,7 @@ class Reporter:
     def report(
         self, entry: Entry, recipients: Sequence[Waiting], content: Content
     ) -> tuple[Entry, Content] | None:
-        """See ``queue.runner.Reports``."""
+        """See ``queue.reports.Reports``."""
         own = recipients[0].sender
         sender = entry.sender if own is None else own
         double = not sender

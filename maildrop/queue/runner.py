@@ -3,7 +3,6 @@
 In this file:
     Runner     tries what is due
     Limits     how much at once
-    Reports    tells senders what became of their mail: ``delivery.reports``
 
 What happens to an entry that is due, each line on disk before the next begins:
 
@@ -31,7 +30,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import (
     Deferred,
@@ -44,7 +43,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from maildrop.decisions.recorder import Recorder
-from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.queue.entry import (
     Damaged,
@@ -56,6 +54,7 @@ from maildrop.queue.entry import (
     Waiting,
 )
 from maildrop.queue.relay import Attempt, Job, Relay
+from maildrop.queue.reports import Reports
 from maildrop.queue.schedule import Schedule
 from maildrop.queue.spool import Spool, Taken
 
@@ -87,26 +86,6 @@ class Limits:
     entries: int = 100
     destination: int = 10
     rest: float = 60.0
-
-
-class Reports(Protocol):
-    """Tells senders what became of their mail."""
-
-    def report(
-        self, entry: Entry, recipients: Sequence[Waiting], content: Content
-    ) -> tuple[Entry, Content] | None:
-        """A message to the sender.
-
-        Args:
-            entry: What was sent.
-            recipients: Those to be reported on: done with, or, when they still wait,
-                late.
-            content: The message.
-
-        Returns:
-            The entry of the report (its id is set by the caller) and its content; None
-            when nobody is to be told.
-        """
 
 
 class Runner:
@@ -174,6 +153,15 @@ class Runner:
         """An entry was put into the queue, or is to be tried at another time."""
         self._plan(entry_id, at)
         self._go_on()
+
+    def appeared(self, entry_id: str, at: float) -> None:
+        """An entry came or changed, by whomever, and is to be tried at a time."""
+        if self._known.get(entry_id) != at and entry_id not in self._working:
+            self.added(entry_id, at)
+
+    def wake_destinations(self) -> None:
+        """Destinations that could not be reached are left alone no longer."""
+        self._resting.clear()
 
     def stop(self) -> Deferred[None]:
         """Begin nothing more; fires when what is at work has ended."""

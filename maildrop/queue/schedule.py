@@ -26,7 +26,7 @@ class Schedule:
         warn: Seconds after which the sender is told that it takes long; 0 for never.
     """
 
-    waits: Sequence[int] = WAITS
+    waits: Sequence[float] = WAITS
     give_up: float = 5 * 86400.0
     warn: float = 4 * 3600.0
 

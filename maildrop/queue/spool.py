@@ -150,8 +150,25 @@ class Spool:
                         yield Listed(each.name, each.stat().st_mtime)
 
     def holds(self, entry_id: str) -> bool:
-        """Whether an entry is there."""
-        return os.path.lexists(f"{self.entries}/{entry_id}")
+        """Whether an entry is there.
+
+        Raises:
+            StorageFailure, AccessDenied: That cannot be said.
+        """
+        path = f"{self.entries}/{entry_id}"
+        with translated(f"look for {path}"):
+            try:
+                os.lstat(path)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def due(self, entry_id: str) -> float | None:
+        """When an entry is to be tried, seconds since 1970 UTC; None if it is gone."""
+        try:
+            return os.stat(f"{self.entries}/{entry_id}").st_mtime
+        except OSError:
+            return None
 
     def take(self, entry_id: str) -> "Taken | None":
         """Take an entry for oneself; None if it is gone or somebody else has it.

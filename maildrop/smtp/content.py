@@ -6,8 +6,9 @@ In this file:
     finish    all came: filter, deliver, answer
 
 RFC 5321 section 4.2.5: a positive reply takes over the responsibility for the message,
-so it is given when every copy is on disk.  Without a queue an SMTP message is stored
-for all its recipients or for none; LMTP has a reply for each (RFC 2033 section 4.2).
+so it is given when every copy is on disk, and what else is to be done is in the queue.
+SMTP has one reply for all recipients, LMTP one for each (RFC 2033 section 4.2);
+``delivery.agent`` has what they mean.
 RFC 6409 section 8: submission adds Date and Message-ID where they are missing.
 """
 
@@ -23,6 +24,7 @@ from maildrop.delivery.outcome import Outcome
 from maildrop.delivery.received import Trace, date_time, message_id, protocol
 from maildrop.durable import Content
 from maildrop.errors import MaildropError, MessageTooLarge, TemporaryError
+from maildrop.queue.entry import Options
 from maildrop.smtp import respond
 from maildrop.smtp.service import Service
 from maildrop.smtp.session import Session, Transaction
@@ -128,6 +130,11 @@ async def _decide(
             transaction.sender,
             _trace(session, transaction),
             _fields(session, transaction, content),
+            Options(
+                smtputf8=transaction.smtputf8,
+                ret=transaction.ret,
+                envelope_id=transaction.envelope_id,
+            ),
         ),
         content,
         transaction.recipients,

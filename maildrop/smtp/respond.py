@@ -30,7 +30,6 @@ from maildrop.errors import (
 )
 from maildrop.sasl.exchange import Cancelled
 from maildrop.sasl.mechanisms import UnknownMechanism
-from maildrop.smtp.service import Service
 from maildrop.smtp.wire.parameters import BadParameter, UnknownParameter
 from maildrop.smtp.wire.path import Utf8NotAllowed
 from maildrop.smtp.wire.reply import reply
@@ -79,29 +78,19 @@ _REFUSALS: Final[dict[type[BaseException], Refusal]] = {
     Cancelled: Refusal(501, "5.7.0", "Authentication cancelled"),
 }
 
-_NO_OTHER_HOSTS: Final = Refusal(
-    550, "5.1.2", "This server does not yet send mail to other hosts"
-)
-
-
 #: RFC 3463 section 3.3: X.2.2, mailbox full.
 _FULL: Final = Refusal(452, "4.2.2", "The mailbox is full, try again later")
 
 
-def refusal(
-    error: MaildropError, service: Service, *, defer_full: bool = False
-) -> Refusal:
+def refusal(error: MaildropError, *, defer_full: bool = False) -> Refusal:
     """The reply for an error.
 
     Args:
         error: What went wrong.
-        service: What is served.
         defer_full: Mail for a full mailbox is to be tried again.
     """
     if defer_full and isinstance(error, OverQuota):
         return _FULL
-    if service is Service.SUBMISSION and isinstance(error, RelayDenied):
-        return _NO_OTHER_HOSTS
     for kind in type(error).__mro__:
         found = _REFUSALS.get(kind)
         if found is not None:
@@ -118,7 +107,6 @@ HELLO_FIRST: Final = reply(503, "Say hello first", "5.5.1")
 NO_SENDER: Final = reply(503, "MAIL comes first", "5.5.1")
 NO_RECIPIENT: Final = reply(503, "RCPT comes first: nobody was accepted yet", "5.5.1")
 NOT_OFFERED: Final = reply(502, "That command is not offered here", "5.5.1")
-NO_REPORTS: Final = reply(555, "Delivery reports are not offered here", "5.5.4")
 NO_ARGUMENT: Final = reply(501, "That command has no argument", "5.5.4")
 #: RFC 4954 section 6.
 AUTH_TOO_LONG: Final = reply(500, "The line is too long", "5.5.6")

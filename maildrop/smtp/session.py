@@ -5,13 +5,15 @@ In this file:
     Transaction     state of one message on its way (RFC 5321 section 3.3)
     Site            what all sessions of a listener share
     Link            what a session needs of its connection
+    Routes          says for whom mail is taken: ``delivery.routing``
+    Takes           takes messages: ``delivery.agent``
     Authenticator   judges logins: ``auth.authenticator``
     Turns           tries what waits for a domain: ``queue.turns``
 
 ``server`` feeds it; ``commands`` change it.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,9 +23,9 @@ from twisted.logger import Logger
 from maildrop.decisions.recorder import SILENT, Noting
 from maildrop.decisions.trace import TraceIds
 from maildrop.delivery.actions import Recipient
-from maildrop.delivery.agent import Agent
+from maildrop.delivery.agent import Envelope
 from maildrop.delivery.filters import Chain, Chained, Client, Verdict
-from maildrop.delivery.routing import Router
+from maildrop.delivery.outcome import Outcome as Seen
 from maildrop.durable import Content
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account
@@ -54,6 +56,35 @@ class Authenticator(Protocol):
         self, outcome: Outcome, *, service: str, source: str, note: Noting = SILENT
     ) -> Account:
         """Judge what it ended in."""
+
+
+class Routes(Protocol):
+    """Says for whom mail is taken: ``delivery.routing``."""
+
+    async def route(
+        self, path: Path, *, sender: Path | None = None, outward: bool = False
+    ) -> Recipient:
+        """What is to be done with mail for an address."""
+
+    async def belongs(self, path: Path, account: Account) -> bool:
+        """Whether an address is a user's."""
+
+
+class Takes(Protocol):
+    """Takes messages: ``delivery.agent``."""
+
+    async def admit(self, recipient: Recipient, octets: int) -> None:
+        """See whether there is room for a message."""
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        recipients: Sequence[Recipient],
+        *,
+        together: bool,
+    ) -> list[Seen]:
+        """See to a message for each recipient."""
 
 
 class Link(Protocol):
@@ -123,8 +154,8 @@ class Site:
 
     service: Service
     hostname: str
-    router: Router
-    agent: Agent
+    router: Routes
+    agent: Takes
     trace_ids: TraceIds
     now: Callable[[], float]
     scratch: str
@@ -150,6 +181,8 @@ class Transaction:
         content: What has come of the message, None before DATA or BDAT.
         failure: Why the message can no longer be taken.
         fields: Header fields that filters want to have added.
+        ret: What a report of failure shall hold: FULL, HDRS or nothing (RFC 3461).
+        envelope_id: ENVID, empty if none was given.
     """
 
     id: str
@@ -160,6 +193,8 @@ class Transaction:
     failure: MaildropError | None = None
     size: int = 0
     fields: list[tuple[str, str]] = field(default_factory=list)
+    ret: str = ""
+    envelope_id: str = ""
 
 
 class Session:
@@ -236,7 +271,7 @@ class Session:
     def refusal(self, error: MaildropError) -> respond.Refusal:
         """The reply for an error."""
         site = self.site
-        return respond.refusal(error, site.service, defer_full=site.defer_full)
+        return respond.refusal(error, defer_full=site.defer_full)
 
     def note(self, kind: str, /, **facts: object) -> None:
         """Note a decision about the message at work, or about the connection."""

@@ -17,15 +17,16 @@ from maildrop.errors import (
     MailboxVanished,
     MailLoop,
     NoSpace,
-    OverQuota,
     TemporaryError,
 )
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Post
 from maildrop.metrics import Counters
+from maildrop.queue.entry import Kind
 from maildrop.smtp.wire.path import Path
 from maildrop.storage.memory.mailbox import MemoryMailbox
 from maildrop.storage.memory.store import MemoryStores
+from tests.delivery.outboxes import PLACING, Kept
 
 T = TypeVar("T")
 TRACE = Trace("0123456789ABC", "x", "192.0.2.7", "ESMTP", "", "mail.example.org", 0.0)
@@ -58,7 +59,8 @@ class Office:
         self.stores = MemoryStores(lambda: 1000.0)
         self.post = Post(self.stores, at_once, lambda _: nullcontext(), Watches())
         self.counters = Counters()
-        self.agent = Agent(self.post, counters=self.counters)
+        self.outbox = Kept()
+        self.agent = Agent(self.post, self.outbox, PLACING, counters=self.counters)
 
     def inbox(self, user: str, folder: str = INBOX) -> MemoryMailbox:
         return self.stores(ACCOUNTS[user]).open(folder)
@@ -210,13 +212,16 @@ def test_mail_that_was_delivered_to_the_address_before_is_a_loop(
     assert office.mail("alice") == []
 
 
-def test_a_loop_for_one_is_a_loop_for_all_where_one_reply_is_given(
-    office: Office,
-) -> None:
+def test_a_loop_for_one_is_reported_where_one_reply_is_given(office: Office) -> None:
     octets = b"Delivered-To: alice@example.org\r\n" + MESSAGE
     outcomes = office.deliver(to("alice"), to("bob"), octets=octets)
-    assert [type(outcome.error) for outcome in outcomes] == [MailLoop, MailLoop]
-    assert office.mail("bob") == []
+    assert [outcome.error for outcome in outcomes] == [None, None]
+    assert len(office.mail("bob")) == 1
+    (entry,) = office.outbox.entries
+    (loop,) = entry.recipients
+    assert (loop.address, loop.kind) == ("alice@example.org", Kind.FAILED)
+    assert loop.status is not None
+    assert loop.status.code == "5.4.6"
 
 
 def test_mail_that_travelled_too_far_is_a_loop(office: Office) -> None:
@@ -232,19 +237,6 @@ def test_trace_fields_in_the_body_mean_nothing(office: Office) -> None:
     assert office.deliver(to("alice"), octets=octets)[0].error is None
 
 
-@pytest.mark.parametrize("step", ["stage", "publish"])
-@pytest.mark.parametrize("error", [NoSpace("full"), OverQuota("full"), OSError("bug")])
-def test_together_one_failure_leaves_nothing_anywhere(
-    office: Office, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
-) -> None:
-    failing(monkeypatch, office.inbox("bob"), step, error)
-    outcomes = office.deliver(to("alice"), to("bob"), to("carol"))
-    for user in ("alice", "bob", "carol"):
-        assert office.mail(user) == []
-    wanted = type(error) if not isinstance(error, OSError) else TemporaryError
-    assert [type(outcome.error) for outcome in outcomes] == [wanted] * 3
-
-
 def test_each_alone_one_failure_is_nobody_elses(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,17 +249,6 @@ def test_each_alone_one_failure_is_nobody_elses(
     ]
     assert office.mail("bob") == []
     assert len(office.mail("carol")) == 1
-
-
-def test_what_cannot_be_taken_back_is_logged(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failing(monkeypatch, office.inbox("alice"), "expunge", NoSpace("full"))
-    failing(monkeypatch, office.inbox("bob"), "publish", NoSpace("full"))
-    with capturedLogs() as events:
-        outcomes = office.deliver(to("alice"), to("bob"))
-    assert isinstance(outcomes[0].error, NoSpace)
-    assert [event["uid"] for event in events if "a copy is left" in event["log_format"]]
 
 
 @pytest.mark.parametrize("together", [True, False])

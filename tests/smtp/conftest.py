@@ -29,6 +29,7 @@ from maildrop.smtp.server import SMTPServer
 from maildrop.smtp.service import Service, SMTPLimits
 from maildrop.smtp.session import Site
 from maildrop.storage.memory.store import MemoryStores
+from tests.delivery.outboxes import PLACING, Kept
 
 T = TypeVar("T")
 NOW = 1_790_000_000.0
@@ -124,11 +125,12 @@ class Served:
         self.people = People("alice", "bob", "carol")
         self.stores = MemoryStores(lambda: NOW)
         self.post = Post(self.stores, at_once, lambda _: nullcontext(), Watches())
+        self.outbox = Kept()
         self.site = Site(
             service=service,
             hostname="mail.example.org",
             router=Router(self.people, ["example.org"], "mail.example.org"),
-            agent=Agent(self.post),
+            agent=Agent(self.post, self.outbox, PLACING),
             trace_ids=TraceIds(lambda: NOW, bytes),
             now=lambda: NOW,
             scratch=scratch,

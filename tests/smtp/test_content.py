@@ -8,6 +8,7 @@ from maildrop import durable
 from maildrop.delivery.filters import Action, Client, Examination, Verdict
 from maildrop.durable import Content
 from maildrop.errors import NoSpace
+from maildrop.queue.entry import Options
 from maildrop.smtp.service import SMTPLimits
 from maildrop.smtp.wire import path
 from maildrop.storage.memory.mailbox import MemoryMailbox
@@ -77,15 +78,59 @@ def refuse_bob(self: MemoryMailbox, messages: object) -> object:
     raise NoSpace("no room")
 
 
-def test_smtp_stores_for_all_or_for_nobody(
+def test_what_fails_for_one_waits_in_the_queue(
     smtp: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """RFC 5321 section 4.2.5: one reply, neither loss nor duplicates."""
     smtp.lines(*BEGIN)
     bob = smtp.stores(smtp.people.users["bob"].account).open("INBOX")
     monkeypatch.setattr(bob, "stage", refuse_bob.__get__(bob))
+    assert smtp.say(END).startswith(b"250 2.0.0")
+    assert len(smtp.mail("alice")) == 1
+    assert smtp.mail("bob") == []
+    (waiting,) = smtp.outbox.entries[0].waiting()
+    assert waiting.address == "bob@example.org"
+
+
+def test_what_fails_for_all_stays_with_the_client(
+    smtp: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smtp.lines(b"MAIL FROM:<a@b>", b"RCPT TO:<bob>", b"DATA")
+    bob = smtp.stores(smtp.people.users["bob"].account).open("INBOX")
+    monkeypatch.setattr(bob, "stage", refuse_bob.__get__(bob))
     assert smtp.say(END).startswith(b"452 4.3.1")
-    assert smtp.mail("alice") == smtp.mail("bob") == []
+    assert smtp.outbox.entries == []
+
+
+def test_mail_for_others_is_queued_with_what_the_sender_asked_for(
+    submission: Served,
+) -> None:
+    """RFC 3461 sections 4.1 to 4.4."""
+    submission.lines(
+        LOGIN,
+        b"MAIL FROM:<alice@example.org> RET=HDRS ENVID=q+2B1 SMTPUTF8",
+        b"RCPT TO:<far@far.example> NOTIFY=DELAY,FAILURE ORCPT=rfc822;x+2By@z",
+        b"RCPT TO:<near@far.example> NOTIFY=NEVER ORCPT=utf-8;j\\x{FC}@z",
+        b"DATA",
+    )
+    assert submission.say(END).startswith(b"250 2.0.0")
+    (entry,) = submission.outbox.entries
+    assert entry.sender == "alice@example.org"
+    assert entry.options == Options(smtputf8=True, ret="HDRS", envelope_id="q+1")
+    far, near = entry.recipients
+    assert (far.notify, far.original) == (("DELAY", "FAILURE"), "rfc822;x+y@z")
+    assert (near.notify, near.original) == (("NEVER",), "utf-8;j\xfc@z")
+    assert b" with UTF8SMTPA id " in submission.outbox.messages[0]
+
+
+def test_a_queue_that_cannot_be_written_is_a_temporary_error(
+    submission: Served,
+) -> None:
+    submission.outbox.error = NoSpace("full")
+    submission.lines(
+        LOGIN, b"MAIL FROM:<alice@example.org>", b"RCPT TO:<a@far.example>", b"DATA"
+    )
+    assert submission.say(END).startswith(b"452 4.3.1")
 
 
 def test_lmtp_stores_for_each_alone(
@@ -116,10 +161,10 @@ def test_a_bug_of_a_filter_is_answered_for_each_recipient(lmtp: Served) -> None:
 
 def test_a_loop_is_refused(smtp: Served) -> None:
     """RFC 5321 section 6.3."""
-    smtp.lines(*BEGIN)
+    smtp.lines(b"MAIL FROM:<a@b>", b"RCPT TO:<bob>", b"DATA")
     answer = smtp.say(b"Delivered-To: bob@example.org\r\n" + END)
     assert answer.startswith(b"554 5.4.6")
-    assert smtp.mail("alice") == []
+    assert smtp.mail("bob") == []
 
 
 def test_submission_adds_what_is_missing(submission: Served) -> None:

@@ -19,7 +19,6 @@ from maildrop.errors import (
     TemporaryError,
 )
 from maildrop.smtp.respond import refusal
-from maildrop.smtp.service import Service
 
 
 @pytest.mark.parametrize(
@@ -45,12 +44,7 @@ def test_the_class_of_an_error_decides(
     error: type[MaildropError], code: int, enhanced: str
 ) -> None:
     """RFC 3463; what an administrator can mend does not bounce."""
-    found = refusal(error("/secret/path"), Service.LMTP)
+    found = refusal(error("/secret/path"))
     assert (found.code, found.enhanced) == (code, enhanced)
     assert found.temporary == (code < 500)
     assert b"secret" not in bytes(found)
-
-
-def test_submission_says_why_other_hosts_get_nothing() -> None:
-    found = refusal(RelayDenied(""), Service.SUBMISSION)
-    assert (found.code, found.enhanced) == (550, "5.1.2")

@@ -85,7 +85,7 @@ CONVERSATION = b"".join(
         b"BOGUS\r\nRSET\r\nDATA\r\nQUIT\r\n",
     ]
 )
-CODES = [b"250"] * 10 + [b"550", b"354", b"250"] + [b"250"] * 4
+CODES = [b"250"] * 11 + [b"550", b"354", b"250"] + [b"250"] * 4
 CODES += [b"500", b"250", b"503", b"221"]
 
 

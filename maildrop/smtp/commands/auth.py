@@ -101,4 +101,4 @@ def _refuse(session: Session, error: MaildropError) -> None:
     elif isinstance(error, LimitExceeded):
         session.error(respond.AUTH_TOO_LONG)
     else:
-        session.error(bytes(respond.refusal(error, session.site.service)))
+        session.error(bytes(respond.refusal(error)))

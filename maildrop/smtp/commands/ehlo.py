@@ -59,7 +59,7 @@ async def _examined(session: Session, name: str) -> bool:
 
 
 def _keywords(session: Session) -> list[str]:
-    """The extensions: RFC 2920, 1870, 6152, 6531, 2034, 3030, 3207, 4954."""
+    """The extensions: RFC 2920, 1870, 6152, 6531, 2034, 3030, 3461, 3207, 4954."""
     site = session.site
     keywords = [
         "PIPELINING",
@@ -68,6 +68,7 @@ def _keywords(session: Session) -> list[str]:
         "SMTPUTF8",
         "ENHANCEDSTATUSCODES",
         "CHUNKING",
+        "DSN",
     ]
     if site.turns is not None:
         keywords.append("ETRN")

@@ -28,7 +28,7 @@ async def mail(session: Session, argument: bytes) -> None:
         refusal = await _objection(session, command)
     except ProtocolSyntaxError as error:
         general = type(error) is ProtocolSyntaxError
-        found = respond.refusal(error, session.site.service)
+        found = respond.refusal(error)
         refusal = _SYNTAX if general else bytes(found)
     except MaildropError as error:
         session.refuse(error, what="sender")
@@ -40,6 +40,8 @@ async def mail(session: Session, argument: bytes) -> None:
         session.site.trace_ids.next(), command.sender, command.smtputf8
     )
     transaction.size = command.size
+    transaction.ret = command.ret.decode()
+    transaction.envelope_id = command.envelope_id.decode()
     if session.examination is not None:
         verdict = await session.examination.sender(command.sender)
         if verdict.action is Action.REFUSE:
@@ -58,8 +60,6 @@ async def _objection(session: Session, command: Mail) -> bytes:
         MessageTooLarge: The announced size is over the limit.
         TemporaryError: The users cannot be read.
     """
-    if command.ret or command.envelope_id:
-        return respond.NO_REPORTS
     if command.size > session.site.limits.message:
         raise MessageTooLarge(f"{command.size} octets announced")
     if session.site.service is Service.SUBMISSION:

@@ -1,7 +1,12 @@
-"""RCPT: one more recipient."""
+"""RCPT: one more recipient.
+
+Security: who logged in, and nobody else, may send to other domains; what comes from
+others is for us, or is sent on because a file of ours says so.
+"""
+
+from dataclasses import replace
 
 from maildrop.delivery.actions import Recipient, shown
-from maildrop.delivery.aliases import AliasUnusable
 from maildrop.delivery.filters import Action
 from maildrop.errors import MaildropError, OverQuota, ProtocolSyntaxError
 from maildrop.smtp import respond
@@ -25,12 +30,9 @@ async def rcpt(session: Session, argument: bytes) -> None:
     try:
         command = parse(argument, smtputf8=transaction.smtputf8)
     except ProtocolSyntaxError as error:
-        refusal = respond.refusal(error, session.site.service)
+        refusal = respond.refusal(error)
         general = type(error) is ProtocolSyntaxError
         session.error(_SYNTAX if general else bytes(refusal))
-        return
-    if command.notify or command.original:
-        session.error(respond.NO_REPORTS)
         return
     if len(transaction.recipients) >= session.site.limits.recipients:
         session.reply(_TOO_MANY)
@@ -38,10 +40,10 @@ async def rcpt(session: Session, argument: bytes) -> None:
     what = f"recipient {command.recipient}"
     try:
         recipient = await session.site.router.route(
-            command.recipient, sender=transaction.sender
+            command.recipient,
+            sender=transaction.sender,
+            outward=session.account is not None,
         )
-        if recipient.others:
-            raise AliasUnusable(f"{command.recipient} is more than mailboxes")
         await _admit(session, recipient, transaction.size)
     except MaildropError as error:
         refusal = session.refusal(error)
@@ -67,7 +69,10 @@ async def rcpt(session: Session, argument: bytes) -> None:
         to=[shown(each) for each in recipient.actions],
         why=[reason for each in recipient.actions for reason in each.why],
     )
-    transaction.recipients.append(recipient)
+    notify = tuple(sorted(each.decode() for each in command.notify))
+    transaction.recipients.append(
+        replace(recipient, original=command.original, notify=notify)
+    )
     session.state = State.RCPT
     session.reply(_ACCEPTED)
 

@@ -156,7 +156,8 @@ def mail(letter: Letter, offered: Capabilities) -> bytes:
         if letter.ret in {"FULL", "HDRS"}:
             words.append(b"RET=" + letter.ret.encode())
         envelope_id = xtext(letter.envelope_id.encode("utf-8", "replace"))
-        if 0 < len(envelope_id) <= _ENVID_MAX:
+        known = letter.envelope_id.isascii() and letter.envelope_id.isprintable()
+        if known and 0 < len(envelope_id) <= _ENVID_MAX:
             words.append(b"ENVID=" + envelope_id)
     return b" ".join(words) + b"\r\n"
 
@@ -189,12 +190,12 @@ def _original(original: str) -> bytes:
     kind, _, address = original.partition(";")
     if not _TYPE.fullmatch(kind) or not address or not address.isprintable():
         return b""
-    if address.isascii():
-        encoded = xtext(address.encode())
-    elif kind.lower() == "utf-8":
+    if kind.lower() != "utf-8":
+        encoded = xtext(address.encode()) if address.isascii() else b""
+    else:  # "+" is no QCHAR
         text = _NOT_XCHAR.sub(lambda found: f"\\x{{{ord(found[0]):X}}}", address)
         encoded = text.encode()
-    else:
+    if not encoded:
         return b""
     return kind.encode() + b";" + encoded if len(encoded) <= _ORCPT_MAX else b""
 

@@ -27,6 +27,7 @@ _FROM: Final = re.compile(rb"[Ff][Rr][Oo][Mm]: *")
 _SIZE: Final = re.compile(rb"[0-9]{1,20}")
 #: RFC 3461 section 4.4.
 _ENVID_MAX: Final = 100
+_PRINTABLE: Final = re.compile(rb"[ -~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ def _ret(command: Mail, value: bytes | None) -> Mail:
 def _envid(command: Mail, value: bytes | None) -> Mail:
     if not value or len(value) > _ENVID_MAX:
         raise BadParameter("ENVID wants up to 100 octets")
-    return replace(command, envelope_id=xtext(value))
+    envelope_id = xtext(value)
+    if not _PRINTABLE.fullmatch(envelope_id):
+        raise BadParameter("ENVID wants printable ASCII")
+    return replace(command, envelope_id=envelope_id)
 
 
 _PARAMETERS: Final[dict[bytes, Callable[[Mail, bytes | None], Mail]]] = {

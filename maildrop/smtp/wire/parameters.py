@@ -3,6 +3,7 @@ r"""Parameters of MAIL and RCPT: ``SIZE=1000 BODY=8BITMIME``.
 In this file:
     parameters    the pairs of a command, not yet understood
     xtext         a value in the encoding of RFC 3461 section 4
+    utf8_address  one in that of RFC 6533 section 3
     BadParameter        a parameter that is malformed
     UnknownParameter    a keyword that the command does not have
 
@@ -23,6 +24,7 @@ _PARAMETER: Final = re.compile(
 )
 _XTEXT: Final = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _HEXCHAR: Final = re.compile(rb"\+([0-9A-F]{2})")
+_EMBEDDED: Final = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 
 
 class BadParameter(ProtocolSyntaxError):
@@ -60,3 +62,16 @@ def xtext(octets: bytes) -> bytes:
     if not _XTEXT.fullmatch(octets):
         raise BadParameter("not xtext")
     return _HEXCHAR.sub(lambda hexchar: bytes([int(hexchar[1], 16)]), octets)
+
+
+def utf8_address(octets: bytes) -> str:
+    r"""Decode an address of type utf-8: UTF-8, or ``\x{FC}`` and its kin.
+
+    Raises:
+        BadParameter: It is neither.
+    """
+    try:
+        text = octets.decode()
+        return _EMBEDDED.sub(lambda found: chr(int(found[1], 16)), text)
+    except ValueError as error:
+        raise BadParameter("not an address of type utf-8") from error

@@ -1,11 +1,12 @@
-"""RCPT: who shall get it.
+r"""RCPT: who shall get it.
 
 In this file:
     Rcpt    the command, understood
     rcpt    its argument parsed
 
 Grammar: RFC 5321 section 4.1.1.3, ``"RCPT TO:" Forward-path [SP Rcpt-parameters]``.
-Parameters: NOTIFY and ORCPT (RFC 3461 section 4.1 and 4.2).
+Parameters: NOTIFY and ORCPT (RFC 3461 section 4.1 and 4.2; RFC 6533 section 3 for
+addresses of type utf-8, written as they are or with ``\x{...}``).
 """
 
 import re
@@ -18,6 +19,7 @@ from maildrop.smtp.wire.parameters import (
     BadParameter,
     UnknownParameter,
     parameters,
+    utf8_address,
     xtext,
 )
 from maildrop.smtp.wire.path import Path, Utf8NotAllowed, forward_path
@@ -34,12 +36,12 @@ class Rcpt:
         recipient: The forward path.
         notify: When the sender wants a report: some of ``b"NEVER"``, ``b"SUCCESS"``,
             ``b"FAILURE"``, ``b"DELAY"``.
-        original: ORCPT: type and address, decoded; empty when not given.
+        original: ORCPT: ``type;address``, decoded; empty when not given.
     """
 
     recipient: Path
     notify: frozenset[bytes] = frozenset()
-    original: tuple[bytes, bytes] | tuple[()] = ()
+    original: str = ""
 
 
 def _notify(command: Rcpt, value: bytes | None) -> Rcpt:
@@ -53,8 +55,14 @@ def _orcpt(command: Rcpt, value: bytes | None) -> Rcpt:
     found = _ORCPT.fullmatch(value or b"")
     if found is None:
         raise BadParameter("ORCPT wants type;address")
-    original = found.group("type"), xtext(found.group("address"))
-    return replace(command, original=original)
+    kind, address = found.group("type").decode(), found.group("address")
+    if kind.lower() == "utf-8":
+        decoded = utf8_address(address)
+    else:
+        decoded = xtext(address).decode("ascii", "replace")
+    if not decoded.isprintable() or "\ufffd" in decoded:
+        raise BadParameter("ORCPT wants an address")
+    return replace(command, original=f"{kind};{decoded}")
 
 
 _PARAMETERS: Final[dict[bytes, Callable[[Rcpt, bytes | None], Rcpt]]] = {

@@ -6,7 +6,7 @@ from tests.smtp.conftest import Served
 
 KEYWORDS = (
     b"250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-    b"250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n"
+    b"250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n250-DSN\r\n"
 )
 
 

@@ -27,8 +27,9 @@ LOGIN = b"AUTH PLAIN AGFsaWNlAHNlY3JldA=="  # alice, secret
         (b"TO:<alice@[192.0.2.1]>", b"550 5.7.1"),
         (b"TO:<>", b"501 5.1.3"),
         (b"<alice>", b"501 5.1.3"),
-        (b"TO:<alice> NOTIFY=NEVER", b"555 5.5.4"),
-        (b"TO:<alice> ORCPT=rfc822;a@b", b"555 5.5.4"),
+        (b"TO:<alice> NOTIFY=NEVER ORCPT=rfc822;a@b", b"250 2.1.5"),
+        (b"TO:<alice> NOTIFY=NEVER,SUCCESS", b"501 5.5.4"),
+        (b"TO:<alice> ORCPT=a@b", b"501 5.5.4"),
         (b"TO:<alice> SIZE=1", b"555 5.5.4"),
         ("TO:<älice@example.org>".encode(), b"553 5.6.7"),
     ],
@@ -39,12 +40,19 @@ def test_who_is_taken(smtp: Served, argument: bytes, answer: bytes) -> None:
     assert smtp.lines(b"RCPT " + argument).startswith(answer)
 
 
-def test_submission_says_that_it_does_not_send_elsewhere(submission: Served) -> None:
+def test_who_logged_in_may_send_elsewhere(submission: Served) -> None:
+    """RFC 6409 section 3.1."""
     submission.lines(LOGIN, b"MAIL FROM:<alice@example.org>")
-    assert submission.lines(b"RCPT TO:<x@elsewhere.example>") == (
-        b"550 5.1.2 This server does not yet send mail to other hosts\r\n"
-    )
+    assert submission.codes(b"RCPT TO:<x@elsewhere.example>") == [250]
     assert submission.codes(b"RCPT TO:<bob@example.org>") == [250]
+
+
+@pytest.mark.parametrize("name", ["smtp", "lmtp"])
+def test_nobody_else_may(request: pytest.FixtureRequest, name: str) -> None:
+    """No open relay."""
+    served: Served = request.getfixturevalue(name)
+    served.lines(b"MAIL FROM:<alice@example.org>")
+    assert served.codes(b"RCPT TO:<x@elsewhere.example>") == [550]
 
 
 def test_too_many_recipients_are_sent_later(smtp: Served) -> None:

@@ -56,6 +56,7 @@ def test_a_command_is_understood(argument: bytes, command: Mail) -> None:
         (b"FROM:<a@b> RET=ALL", BadParameter),
         (b"FROM:<a@b> ENVID=", BadParameter),
         (b"FROM:<a@b> ENVID=" + b"1" * 101, BadParameter),
+        (b"FROM:<a@b> ENVID=a+0Ab", BadParameter),
         (b"FROM:<a@b> =1", BadParameter),
         (b"FROM:<a@b> HOLDFOR=1", UnknownParameter),
         ("FROM:<ä@b>".encode(), Utf8NotAllowed),

@@ -18,7 +18,7 @@ HIM = Path("a", "b")
         (b"TO:<a@b> NOTIFY=NEVER", Rcpt(HIM, frozenset({b"NEVER"}))),
         (
             b"TO:<a@b> NOTIFY=success,Delay ORCPT=rfc822;x+2Bb@c",
-            Rcpt(HIM, frozenset({b"SUCCESS", b"DELAY"}), (b"rfc822", b"x+b@c")),
+            Rcpt(HIM, frozenset({b"SUCCESS", b"DELAY"}), "rfc822;x+b@c"),
         ),
     ],
 )
@@ -36,6 +36,12 @@ def test_a_command_is_understood(argument: bytes, command: Rcpt) -> None:
         (b"TO:<a@b> NOTIFY=NEVER,DELAY", BadParameter),
         (b"TO:<a@b> NOTIFY", BadParameter),
         (b"TO:<a@b> ORCPT=a@b", BadParameter),
+        (b"TO:<a@b> ORCPT=rfc822;a+0Ab", BadParameter),
+        (b"TO:<a@b> ORCPT=rfc822;a+FCb", BadParameter),
+        (b"TO:<a@b> ORCPT=rfc822;a+b", BadParameter),
+        (b"TO:<a@b> ORCPT=utf-8;\xff@b", BadParameter),
+        (b"TO:<a@b> ORCPT=utf-8;a\\x{0A}b", BadParameter),
+        (b"TO:<a@b> ORCPT=utf-8;\\x{FFFFFF}b", BadParameter),
         (b"TO:<a@b> SIZE=1", UnknownParameter),
         ("TO:<ä@b>".encode(), Utf8NotAllowed),
     ],
@@ -46,6 +52,15 @@ def test_what_is_wrong_is_told_apart(
     with pytest.raises(ProtocolSyntaxError) as raised:
         rcpt(argument, smtputf8=False)
     assert raised.type is error
+
+
+@pytest.mark.parametrize(
+    "address", [b"utf-8;j\\x{FC}@b", "utf-8;j\xfc@b".encode(), b"UTF-8;j\\x{fc}@b"]
+)
+def test_an_original_recipient_may_be_utf8(address: bytes) -> None:
+    """RFC 6533 section 3."""
+    command = rcpt(b"TO:<a@b> ORCPT=" + address, smtputf8=True)
+    assert command.original.lower() == "utf-8;j\xfc@b"
 
 
 def test_utf8_is_taken_where_mail_asked_for_it() -> None:
