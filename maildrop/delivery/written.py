@@ -39,8 +39,11 @@ def written(
         name = "".join(sender.split()) or "MAILER-DAEMON"
         date = time.asctime(time.gmtime(min(max(arrived, 0), _LAST)))
         head = f"From {name} {date}\n".encode()
-    fields = f"Return-Path: <{sender}>\nDelivered-To: {recipient}\n"
-    yield head + fields.encode()
+    fields = f"Return-Path: <{sender}>\n".encode()
+    mark = f"Delivered-To: {recipient}".encode()
+    if octets[: len(mark) + 2] != mark + b"\r\n":  # it may have come so already
+        fields += mark + b"\n"
+    yield head + fields
     held = b""
     for at in range(0, len(octets), _PIECE):
         piece = held + octets[at : at + _PIECE]

@@ -20,6 +20,13 @@ def test_the_envelope_stands_before_it() -> None:
     )
 
 
+def test_a_delivered_to_of_ours_is_not_put_there_twice() -> None:
+    octets = b"Delivered-To: c@d.example\r\nX: y\r\n"
+    assert whole(octets, from_line=False) == (
+        b"Return-Path: <a@b.example>\nDelivered-To: c@d.example\nX: y\n"
+    )
+
+
 def test_the_null_sender() -> None:
     assert whole(b"", "").splitlines()[:2] == [
         b"From MAILER-DAEMON Thu Jan  1 00:00:00 1970",
