@@ -62,11 +62,13 @@ class Settings:
         seconds: For each phase.
         line: Octets of a line of a reply.
         lines: Lines of a reply.
+        unheard: Octets that come while nobody listens.
     """
 
     seconds: Mapping[Phase, float] = field(default_factory=lambda: SECONDS)
     line: int = 4096
     lines: int = 200
+    unheard: int = 1 << 18
 
 
 _DEFAULT: Final = Settings()
@@ -119,6 +121,7 @@ class Connection(Protocol):
         self._done: Deferred[Any] | None = None
         self._phase = Phase.CONNECT
         self._hearing = False
+        self._unheard = 0
         self._message: Message | None = None
         self._pieces: Iterator[bytes] | None = None
         self._paused = False
@@ -282,6 +285,9 @@ class Connection(Protocol):
             self._interrupted()
             return
         if not self._hearing:
+            self._unheard += len(data)
+            if self._unheard > self._settings.unheard:
+                self._throw(later("4.5.0", "it does not stop to speak"))
             return
         try:
             found = self._replies.next_event()
@@ -290,6 +296,7 @@ class Connection(Protocol):
             return
         if found is not None:
             self._hearing = False
+            self._unheard = 0
             self._go_on(found)
 
     def _interrupted(self) -> None:

@@ -20,8 +20,9 @@ A message for more recipients than ``Limits.recipients`` goes in several transac
 of one session, and so do those that a server has too many of (RFC 5321 section
 4.5.3.1.10).
 
-Where every host refuses the session itself for good, the mail is given back; where one
-of them only could not, it waits.
+Where every exchanger refuses the session itself for good, the mail is given back;
+where one of them only could not, it waits.  A host that was configured and will not have
+us is a fault of ours, which somebody mends: the mail waits.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -153,7 +154,8 @@ class _Way:
         if not refusals:
             return
         last, host = refusals[-1]
-        if any(verdict.answer is Answer.LATER for verdict, _ in refusals):
+        final = all(verdict.answer is Answer.NEVER for verdict, _ in refusals)
+        if not (final and self.hop.by_mx):
             last = replace(last, answer=Answer.LATER, code=f"4{last.code[1:]}")
             if not self.sent:
                 self.unreachable = last.text
@@ -368,7 +370,7 @@ class SMTPRelay:
         connection.capabilities = await connection.run(opening(wanted))
         if connection.lost:
             raise Broken(_UNASKED)
-        self._log.debug(
+        self._log.info(
             "session with {host} at {address}: {tls}",
             host=host.name,
             address=host.address,

@@ -14,6 +14,7 @@ from maildrop.durable import Content
 from maildrop.queue.entry import Entry, Options, Result, Waiting
 from maildrop.queue.relay import Attempt, Job
 from maildrop.smtp.client.hosts import Exchanger, NoAnswer, NoSuchName
+from maildrop.smtp.client.message import InThread
 from maildrop.smtp.client.policy import NextHop, Routes
 from maildrop.smtp.client.pool import Keeping
 from maildrop.smtp.client.relay import Limits, Outside, SMTPRelay
@@ -98,6 +99,7 @@ class World:
         default_factory=lambda: NextHop("", by_mx=True, tls=TLSPolicy.NONE)
     )
     hops: dict[str, NextHop] = field(default_factory=dict)
+    in_thread: InThread = at_once
     network: Network = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,7 +125,7 @@ class World:
         outside = Outside(
             self.clock,
             Shuffler(1),
-            at_once,
+            self.in_thread,
             self.network.endpoint,
             self.table,
             lambda: b"client-nonce",

@@ -1,6 +1,7 @@
 """A connection: what other servers do to those who talk to them."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -8,10 +9,15 @@ from twisted.internet.defer import Deferred
 
 from maildrop.queue.entry import Kind
 from maildrop.queue.relay import Attempt
+from maildrop.sasl.client import Login
+from maildrop.smtp.client.policy import NextHop
+from maildrop.smtp.wire.opening import TLSPolicy
 from maildrop.smtp.wire.talk import SECONDS
 from maildrop.smtp.wire.verdict import Phase
 from tests.smtp.client.conftest import MESSAGE, World, job
-from tests.smtp.client.peer import CLOSE, MODERN, Peer
+from tests.smtp.client.peer import CLOSE, MODERN, PASSWORD, Peer
+
+T = TypeVar("T")
 
 LARGE = b"Subject: large\r\n\r\n" + b".0123456789" * 6 + b"\r\n"
 LARGE += (b"." + b"x" * 70 + b"\r\n") * 40_000  # 3 MB
@@ -167,6 +173,56 @@ def test_421_ends_the_session_wherever_it_comes(world: World, place: str) -> Non
     assert result.status.remote == "mx.example.net"
 
 
+class Slow:
+    """A thread that is not done before ``end``."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[Callable[[], object], Deferred[object]]] = []
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        done: Deferred[object] = Deferred()
+        self.begun.append((work, done))
+        await done
+        return work()
+
+    def end(self) -> None:
+        for _, done in self.begun:
+            done.callback(None)
+
+
+def test_a_server_that_goes_while_the_proof_is_computed_is_left(world: World) -> None:
+    slow = world.in_thread = Slow()
+    world.default = NextHop(
+        "mx.example.net", tls=TLSPolicy.NONE, login=Login("ann", PASSWORD)
+    )
+    world.serve(offers=(*MODERN, "AUTH SCRAM-SHA-256"))
+    found: list[Attempt] = []
+    Deferred.fromCoroutine(world.relay().relay(job())).addCallback(found.append)
+    world.network.run()
+    assert len(slow.begun) == 1
+    assert not found
+    world.network.wires[0].peer.closed = True
+    world.network.run()
+    assert found[0].results[0].status.code == "4.4.2"
+    slow.end()
+    assert len(found) == 1
+
+
+def test_a_server_that_talks_while_the_proof_is_computed_is_left(world: World) -> None:
+    world.in_thread = Slow()
+    world.default = NextHop(
+        "mx.example.net", tls=TLSPolicy.NONE, login=Login("ann", PASSWORD)
+    )
+    world.serve(offers=(*MODERN, "AUTH SCRAM-SHA-256"))
+    found: list[Attempt] = []
+    Deferred.fromCoroutine(world.relay().relay(job())).addCallback(found.append)
+    world.network.run()
+    world.network.wires[0]._back = b"250-more\r\n" * 30_000
+    world.network.run()
+    assert found[0].results[0].status.code == "4.5.0"
+    assert world.network.wires[0].gone
+
+
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -212,7 +268,7 @@ def test_whatever_a_server_says_everybody_has_one_result(
     world = World()
     world.table.a["example.net"] = ["192.0.2.1"]
     if lmtp:
-        world.hops["example.net"] = world.default.__class__("192.0.2.1", lmtp=True)
+        world.hops["example.net"] = NextHop("192.0.2.1", lmtp=True)
     world.network.size = size
     world.serve(answers=answers, offers=offers, lmtp=lmtp)
     addresses = ["a@example.net", "b@example.net", "c@example.net"]

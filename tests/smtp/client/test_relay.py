@@ -5,7 +5,9 @@ from twisted.internet.defer import Deferred
 
 from maildrop.queue.entry import Kind, Status
 from maildrop.queue.relay import Attempt
+from maildrop.smtp.client.policy import NextHop
 from maildrop.smtp.client.relay import Limits
+from maildrop.smtp.wire.opening import TLSPolicy
 from tests.smtp.client.conftest import MESSAGE, World, job
 from tests.smtp.client.peer import CLOSE, MODERN, Peer
 
@@ -157,6 +159,15 @@ def test_one_host_that_could_not_makes_the_mail_wait(world: World) -> None:
     assert (result.kind, result.status.code) == (Kind.WAITING, "4.7.1")
 
 
+def test_a_configured_host_that_refuses_us_makes_the_mail_wait(world: World) -> None:
+    """It speaks another protocol, perhaps: nobody's mail is given back for that."""
+    world.hops["example.net"] = NextHop("192.0.2.1", lmtp=True, tls=TLSPolicy.NONE)
+    world.serve()
+    result = world.send()["a@example.net"]
+    assert (result.kind, result.status.code) == (Kind.WAITING, "4.5.1")
+    assert result.status.remote == "192.0.2.1"
+
+
 def test_a_server_of_our_own_name_is_a_loop(world: World) -> None:
     world.serve(name="MAIL.example.org")
     result = world.send()["a@example.net"]
@@ -209,7 +220,7 @@ def test_a_full_mailbox_among_others_is_not_too_many(world: World) -> None:
 
 def test_lmtp_has_an_answer_for_each_recipient(world: World) -> None:
     """RFC 2033 section 4.2."""
-    world.hops["example.net"] = world.default.__class__("/run/lmtp.sock", lmtp=True)
+    world.hops["example.net"] = NextHop("/run/lmtp.sock", lmtp=True)
     world.serve(
         "/run/lmtp.sock",
         lmtp=True,
