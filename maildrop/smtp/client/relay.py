@@ -21,8 +21,8 @@ of one session, and so do those that a server has too many of (RFC 5321 section
 4.5.3.1.10).
 
 Where every exchanger refuses the session itself for good, the mail is given back;
-where one of them only could not, it waits.  A host that was configured and will not have
-us is a fault of ours, which somebody mends: the mail waits.
+where one of them only could not, it waits.  A host that was configured and will not
+have us is a fault of ours, which somebody mends: the mail waits.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
