@@ -71,8 +71,21 @@ def run(words: Sequence[str]) -> int:
         if behind[0] in CALLED:
             return sendmail(behind[0], behind[1:], file)
         if behind[0] == "deliver":
-            return int(import_module("maildrop.app.mda").run(behind[1:], file))
+            return _deliver(behind[1:], file)
     return int(import_module("maildrop.admin.main").run(rest))
+
+
+def _deliver(arguments: Sequence[str], file: str | None) -> int:
+    """As ``maildrop deliver``.
+
+    Whatever goes wrong that nobody expected, the caller keeps the message: any other
+    status would send it back.
+    """
+    try:
+        return int(import_module("maildrop.app.mda").run(arguments, file))
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return os.EX_TEMPFAIL
 
 
 def _named_file(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:

@@ -171,6 +171,23 @@ def test_it_starts_without_the_command_line_s_library(
     assert len(stored(home / "ann" / "Maildir")) == 1
 
 
+def test_what_nobody_expected_keeps_the_message_where_it_is(
+    maildrop: Command,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(configuration: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(mda, "Direct", fail)
+    monkeypatch.setattr("sys.stdin", Input(MESSAGE))
+    words = ["maildrop", f"--config={maildrop.config}", "deliver", "-d", "ann"]
+    assert run(words) == os.EX_TEMPFAIL
+    assert "ZeroDivisionError: a bug" in capsys.readouterr().err
+    assert home.exists()
+
+
 @pytest.mark.parametrize(
     ("line", "asked"),
     [
