@@ -21,7 +21,7 @@ Order of things, in that one:
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -54,7 +54,7 @@ from maildrop.mailbox.gate import Watcher
 from maildrop.queue.runner import Limits, Runner
 from maildrop.queue.schedule import Schedule
 from maildrop.queue.spool import Spool
-from maildrop.queue.turns import Turns
+from maildrop.queue.turns import Turns, bring_forward
 
 #: Threads that wait for the disk of the queue.
 THREADS: Final = 4
@@ -232,11 +232,25 @@ class Queueing:
         else:
             self._log.failure("queue: failed", failure=failure)
 
-    def flush(self) -> None:
-        """Destinations that were left alone are tried; entries may have come."""
-        if self._lead.leads:
-            self.runner.wake_destinations()
-            self._look()
+    async def flush(self, ids: Sequence[str]) -> int:
+        """Try entries now, whatever their time, if this process tries the queue.
+
+        Args:
+            ids: Which; empty for all that are not held.
+
+        Returns:
+            How many are due.
+        """
+        if not self._lead.leads:
+            return 0
+        spool, now = self._spool, self._reactor.seconds()
+        found: list[str] = await self._threads(
+            lambda: bring_forward(spool, lambda _: True, now, ids)
+        )
+        self.runner.wake_destinations()
+        for entry_id in found:
+            self.runner.added(entry_id)
+        return len(found)
 
     def counts(self) -> dict[str, int]:
         """For ``maildrop status``: entries that wait, and those at work."""

@@ -128,6 +128,7 @@ class Maildrop(Running):
             reload=self.reload,
             stop=self.end,
             drain=self.drain,
+            flush=wiring.queueing.flush,
         )
 
     def served(self) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ Requests and responses are JSON objects.  A response has ``ok``; when that is fa
 | ``reload`` | | |
 | ``stop`` | | |
 | ``drain`` | | of a worker: no new sessions; it ends after the last |
+| ``flush`` | ``ids``: of the queue, none for all | ``due``: entries tried now |
 
 A session is named ``PID.NUMBER``; times are seconds since 1970 UTC, sizes octets.
 
@@ -48,6 +49,12 @@ async def _nothing() -> None:
     raise BadRequest("this process cannot do that")
 
 
+async def _no_queue(ids: Sequence[str]) -> int:
+    """A process that does not try the queue."""
+    del ids
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """The process that is asked.
@@ -65,6 +72,7 @@ class Process:
         reload: Reads the configuration again; may raise ``MaildropError``.
         stop: Ends the server.
         drain: Takes no new sessions and ends after the last.
+        flush: Tries entries of the queue now, if this process tries it; how many.
         facts: Tells more for ``status``.
     """
 
@@ -80,6 +88,7 @@ class Process:
     reload: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing
     drain: Callable[[], Awaitable[None]] = _nothing
+    flush: Callable[[Sequence[str]], Awaitable[int]] = _no_queue
     facts: Callable[[], Mapping[str, object]] = field(default=dict)
 
 
@@ -101,6 +110,7 @@ class Control:
             "reload": self._reload,
             "stop": self._stop,
             "drain": self._drain,
+            "flush": self._flush,
         }
 
     @property
@@ -204,6 +214,14 @@ class Control:
     async def _drain(self, request: Mapping[str, Any]) -> dict[str, Any]:
         await self._process.drain()
         return {}
+
+    async def _flush(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        ids = request.get("ids", [])
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise BadRequest("ids is a list of strings")
+        due = await self._process.flush(ids)
+        answers = await self._ask_workers(request)
+        return {"due": due + sum(answer["due"] for answer in answers)}
 
     # -- sessions
 

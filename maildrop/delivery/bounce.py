@@ -307,7 +307,8 @@ def _fields(report: Report, recipient: Waiting) -> Iterator[str]:
     yield f"Status: {_code(recipient, action)}"
     if status is not None and status.remote:
         yield f"Remote-MTA: dns; {_field(status.remote)}"
-    if status is not None and status.text and action is not Action.EXPANDED:
+    failed = action in {Action.FAILED, Action.DELAYED}
+    if status is not None and status.text and (failed or status.remote):
         kind = "smtp" if status.remote else "x-maildrop"
         said = _field(" ".join(status.text[:SAID_MAX].split()), most=FIELD_MAX)
         yield f"Diagnostic-Code: {kind}; {said}"

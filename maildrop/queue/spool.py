@@ -177,6 +177,8 @@ class Spool:
             Damaged: It cannot be believed; it was put aside.
             FromLater: A later version wrote it; it stays where it is.
         """
+        if not _ID.fullmatch(entry_id):
+            return None
         path = f"{self.entries}/{entry_id}"
         with translated(f"open {path}"):
             try:
@@ -206,6 +208,8 @@ class Spool:
         Raises:
             Damaged, FromLater: As ``take``, and nothing is put aside.
         """
+        if not _ID.fullmatch(entry_id):
+            return None
         path = f"{self.entries}/{entry_id}"
         with translated(f"read {path}"):
             try:

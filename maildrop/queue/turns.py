@@ -8,7 +8,7 @@ An entry that somebody works on, or that is held, is left alone.  Its new time i
 disk before it is tried, as every time is.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from maildrop.queue.entry import Damaged, Entry, FromLater
@@ -16,7 +16,10 @@ from maildrop.queue.spool import Spool
 
 
 def bring_forward(
-    spool: Spool, is_meant: Callable[[Entry], bool], now: float
+    spool: Spool,
+    is_meant: Callable[[Entry], bool],
+    now: float,
+    ids: Sequence[str] = (),
 ) -> list[str]:
     """Make entries due; gives their ids.
 
@@ -24,14 +27,15 @@ def bring_forward(
         spool: The queue.
         is_meant: Which of them.
         now: Seconds since 1970 UTC.
+        ids: Look at these alone; empty for all.
     """
     found = []
-    for listed in list(spool.list()):
+    for entry_id in ids or [listed.id for listed in spool.list()]:
         try:
-            entry = spool.look(listed.id)
+            entry = spool.look(entry_id)
             if entry is None or entry.held or not is_meant(entry):
                 continue
-            taken = spool.take(listed.id)
+            taken = spool.take(entry_id)
         except (Damaged, FromLater):
             continue  # the runner will say so
         if taken is None:
@@ -41,7 +45,7 @@ def bring_forward(
                 taken.note(next_try=now)
         finally:
             taken.let_go()
-        found.append(listed.id)
+        found.append(entry_id)
     return found
 
 
