@@ -23,6 +23,7 @@ from maildrop.app.schema import ARRAYS, KEYS, SECTIONS
 from maildrop.app.surroundings import look
 from maildrop.delivery.address import split_detail
 from maildrop.delivery.aliases import Aliases
+from maildrop.delivery.virtual import Virtual
 
 
 @click.group()
@@ -68,6 +69,7 @@ def _look_into_files(reading: Reading) -> None:
     separators = configuration.mail.separator
     found = [
         *users.problems(),
+        *Virtual(configuration.delivery.virtual, clock).problems(),
         *Aliases(configuration.delivery.aliases, clock).problems(
             lambda name: users.lookup(split_detail(name, separators)[0]) is not None
         ),

@@ -34,6 +34,7 @@ class Far:
         self.says: dict[str, Kind] = {}
         self.asked: list[tuple[str, ...]] = []
         self.seen: list[bytes] = []
+        self.senders: list[str] = []
         self.error: Exception | None = None
         self.unreachable = ""
         self.more: list[Waiting] = []
@@ -41,6 +42,7 @@ class Far:
 
     async def relay(self, job: Job) -> Attempt:
         self.asked.append(tuple(each.address for each in job.recipients))
+        self.senders.append(job.sender)
         if self.waits is not None:
             turn: Deferred[None] = Deferred()
             self.waits.append(turn)
@@ -323,3 +325,16 @@ def test_a_damaged_entry_hurts_no_other(queue: Queue, tmp_path: Path) -> None:
     assert [e for e in events if e["log_level"] >= LogLevel.error]
     assert queue.ids == []
     assert queue.smtp.asked == [("a@far.example",)]
+
+
+def test_recipients_of_several_reverse_paths_go_apart(queue: Queue) -> None:
+    """Members of a list have its owner; each owner hears of its own."""
+    one = entry("ID1", "a@far.example", "b@far.example", "c@far.example")
+    one.recipients[1].sender = "owner-list@example.org"
+    add(queue.spool, one)
+    queue.smtp.says = {"a@far.example": Kind.FAILED, "b@far.example": Kind.FAILED}
+    queue.start()
+    assert queue.smtp.asked == [("a@far.example", "c@far.example"), ("b@far.example",)]
+    assert queue.smtp.senders == ["sender@example.org", "owner-list@example.org"]
+    reports = sorted(octets.strip() for octets in queue.home.seen)
+    assert reports == [b"a@far.example failed", b"b@far.example failed"]
