@@ -30,7 +30,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
-from twisted.internet.error import ConnectError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -57,6 +58,7 @@ from maildrop.smtp.wire.verdict import Answer, Broken, Phase, Verdict, later
 #: seconds to wait for a connection.
 Endpoints = Callable[[str, int, float], IStreamClientEndpoint]
 
+_STOPPED: Final = later("4.3.2", "this server stops")
 _UNASKED: Final = later("4.5.0", "it says what nobody asked for")
 
 
@@ -220,16 +222,21 @@ class SMTPRelay:
         self._settings = settings or Settings()
         self._pool = Pool(outside.clock, keeping)
         self._active: set[Connection] = set()
+        self._connecting: set[Deferred[Any]] = set()
+        self._stopped = False
 
     def close(self) -> None:
         """End the sessions that nobody uses."""
         self._pool.close()
 
     def abort(self) -> None:
-        """End all sessions, whatever they do; their mail waits."""
+        """End all sessions, whatever they do; their mail waits, and none begins."""
+        self._stopped = True
         self.close()
+        for connecting in list(self._connecting):
+            connecting.cancel()
         for connection in list(self._active):
-            connection.abort(later("4.3.2", "this server stops"))
+            connection.abort(_STOPPED)
 
     async def relay(self, job: Job) -> Attempt:
         """See ``queue.relay.Relay``."""
@@ -351,11 +358,19 @@ class SMTPRelay:
         """
         seconds = self._settings.seconds[Phase.CONNECT]
         endpoint = self._outside.endpoints(host.address, hop.port, seconds)
+        if self._stopped:
+            raise Broken(_STOPPED)
+        connecting = endpoint.connect(Factory.forProtocol(lambda: connection))
+        self._connecting.add(connecting)
         try:
-            await endpoint.connect(Factory.forProtocol(lambda: connection))
+            await connecting
         except (ConnectError, OSError) as error:
             what = f"no connection to {host.address}: {_reason(error)}"
             raise Broken(later("4.4.1", what)) from None
+        except (CancelledError, ConnectingCancelledError):
+            raise Broken(_STOPPED) from None
+        finally:
+            self._connecting.discard(connecting)
         self._active.add(connection)
         wanted = Wanted(
             self._hostname,

@@ -150,7 +150,7 @@ def mail(letter: Letter, offered: Capabilities) -> bytes:
         words.append(b"SIZE=%d" % facts.size)
     if facts.eight_bit:
         words.append(b"BODY=8BITMIME")
-    if offered.smtputf8 and letter.smtputf8 and _is_international(letter):
+    if offered.smtputf8 and _is_international(letter):
         words.append(b"SMTPUTF8")
     if offered.dsn:
         if letter.ret in {"FULL", "HDRS"}:
@@ -165,10 +165,12 @@ def mail(letter: Letter, offered: Capabilities) -> bytes:
 def _is_international(letter: Letter) -> bool:
     """RFC 6531 section 3.4: the parameter says that something is in UTF-8.
 
-    Header fields of MIME parts may be it too; they are not told from text.
+    Header fields of MIME parts may be it too; they are not told from text, so what the
+    sender said counts.
     """
     addresses = (letter.sender, *(each.address for each in letter.receivers))
-    return letter.facts.eight_bit or not all(map(str.isascii, addresses))
+    said = letter.smtputf8 and letter.facts.eight_bit
+    return said or not all(map(str.isascii, addresses))
 
 
 def rcpt(receiver: Receiver, offered: Capabilities) -> bytes:

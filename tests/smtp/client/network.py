@@ -242,6 +242,8 @@ class Network:
 
     def connect(self, address: str, factory: IProtocolFactory) -> Deferred[Any]:
         self.tried.append(address)
+        if address in self.silent:
+            return Deferred()
         if address not in self.peers:
             return fail(Refused())
         wire = Wire(self.peers[address](), self.clock, self.tls.get(address), self.size)

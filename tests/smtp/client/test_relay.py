@@ -268,6 +268,23 @@ def test_a_server_that_stops_leaves_its_mail_waiting(world: World) -> None:
     )
 
 
+def test_a_connection_that_is_not_there_yet_is_not_waited_for_either(
+    world: World,
+) -> None:
+    world.table.a["mx.example.net"] = ["192.0.2.1", "192.0.2.2"]
+    world.network.silent.add("192.0.2.1")
+    world.serve("192.0.2.2")
+    relay = world.relay()
+    found: list[Attempt] = []
+    Deferred.fromCoroutine(relay.relay(job())).addCallback(found.append)
+    world.network.run()
+    assert not found
+    relay.abort()
+    world.network.run()
+    assert found[0].results[0].status.code == "4.3.2"
+    assert world.network.tried == ["192.0.2.1"]
+
+
 def test_nothing_but_mail_is_sent_to_a_modern_server(world: World) -> None:
     world.serve(offers=MODERN)
     world.send()

@@ -53,6 +53,11 @@ def letter(
         ),
         (letter(smtputf8=True), ALL, b"MAIL FROM:<bob@example.org> SIZE=1000"),
         (
+            letter("b\u00f6b@example.org"),
+            ALL,
+            b"MAIL FROM:<b\xc3\xb6b@example.org> SIZE=1000 SMTPUTF8",
+        ),
+        (
             letter(ret="HDRS", envelope_id="a+b=c d"),
             ALL,
             b"MAIL FROM:<bob@example.org> SIZE=1000 RET=HDRS ENVID=a+2Bb+3Dc+20d",
