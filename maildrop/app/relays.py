@@ -3,7 +3,6 @@
 In this file:
     Relays         what was made
     open_relays    makes it
-    open_turns     what ETRN asks, None where nobody may
     open_routes    where mail for other domains goes
 """
 
@@ -28,9 +27,6 @@ from maildrop.app.schema import Configuration
 from maildrop.app.schema_relay import Relay as RelaySection, Route
 from maildrop.errors import ConfigurationError
 from maildrop.queue.relay import Relay
-from maildrop.queue.runner import Runner
-from maildrop.queue.spool import Spool
-from maildrop.queue.turns import Turns
 from maildrop.sasl.client import Login
 from maildrop.smtp.client.connection import Settings
 from maildrop.smtp.client.dns import DNS
@@ -105,28 +101,6 @@ def open_relays(
         settings=Settings({**SECONDS, Phase.CONNECT: relay.connect}),
     )
     return Relays({"smtp": smtp, "lmtp": smtp}, routes.toward, smtp)
-
-
-def open_turns(
-    configuration: Configuration,
-    spool: Spool,
-    runner: Runner,
-    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
-    now: Callable[[], float],
-) -> Turns | None:
-    """What ETRN asks to try what waits; None where nobody may.
-
-    Args:
-        configuration: Names the domains.
-        spool: The queue.
-        runner: Is told what is due.
-        in_thread: Runs what waits for the disk.
-        now: Seconds since 1970 UTC.
-    """
-    domains = configuration.relay.etrn
-    if not domains:
-        return None
-    return Turns(spool, runner.added, in_thread, now, domains)
 
 
 def _nonce() -> bytes:
