@@ -25,8 +25,10 @@ Errors: those of routing and of stores, as results; what is final is said by
 ``outcome``.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from twisted.logger import Logger
 
@@ -61,6 +63,8 @@ from maildrop.queue.entry import Kind, Result, Status, Waiting
 from maildrop.queue.relay import Attempt, Job
 from maildrop.smtp.wire.path import Path, path_of
 
+#: Actions whose reasons are told; more than that are worked on in a thread.
+_TOLD: Final = 100
 _DELIVERED = Status("2.0.0", "delivered")
 _EXPANDED = Status("2.1.5", "it stands for others, to whom the message went on")
 _DISCARDED = Status("2.0.0", "discarded, as its recipient wants")
@@ -159,7 +163,7 @@ class LocalRelay:
             message.id,
             "recipient",
             recipient=path,
-            why=[reason for each in recipient.actions for reason in each.why],
+            why=[reason for each in recipient.actions[:_TOLD] for reason in each.why],
         )
         return await self._follow(message, waiting, recipient)
 
@@ -176,7 +180,11 @@ class LocalRelay:
             return Kind.DELIVERED, _DELIVERED, []
         recipient = replace(recipient, original=waiting.original, notify=waiting.notify)
         tried = [Tried(each) for each in actions]
-        children = expanded(recipient, tried, self._placing, 0, waiting.number)
+        expand = functools.partial(
+            expanded, recipient, tried, self._placing, 0, waiting.number
+        )
+        few = len(tried) <= _TOLD
+        children = expand() if few else await self._in_thread(expand)
         for child in children:
             if child.sender is None:
                 child.sender = waiting.sender

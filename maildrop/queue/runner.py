@@ -63,6 +63,8 @@ InThread = Callable[[Callable[[], T]], Awaitable[T]]
 
 #: Seconds until an entry that somebody else works on is looked at again.
 _TAKEN: Final = 60.0
+#: Recipients after which others get a turn.
+_SLICE: Final = 500
 #: Said of an entry whose destinations are crowded: it waits for them, not for a time.
 _CROWDED: Final = math.inf
 #: Seconds until an entry that cannot be understood is looked at again.
@@ -327,8 +329,10 @@ class Runner:
             )
         finally:
             lock.release()
-        for result in attempt.results:
+        for number, result in enumerate(attempt.results, 1):
             self._tell(taken.entry, result)
+            if number % _SLICE == 0:
+                await self._in_thread(_nothing)
 
     def _leave(self, key: tuple[str, str]) -> None:
         """An attempt is over: one of those that wait for the destination may come."""
@@ -463,6 +467,10 @@ class Runner:
 
 def _deferred(group: Sequence[Waiting], status: Status) -> Attempt:
     return Attempt([Result(each.number, Kind.WAITING, status) for each in group])
+
+
+def _nothing() -> None:
+    """Who waits for this has let others go first."""
 
 
 def _by_sender(recipients: Sequence[Waiting]) -> list[list[Waiting]]:
