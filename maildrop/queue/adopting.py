@@ -6,10 +6,10 @@ In this file:
     Submitted  makes an entry of a message: ``delivery.dropped``
 
 ``drop`` has the directory and its states.  The id of an entry follows from its file
-(when the kernel says it was completed, its inode, its content), so that a crash between
-5 and 6 does not make two entries: the file is found again, and so is the entry.  That
-is why the directory is looked through before anything of the queue is tried, and why an
-entry is told of only when its file is gone for good.
+(when it was written, its name, inode and content), so that a crash between 5 and 6 does
+not make two entries: the file is found again, and so is the entry.  That is why the
+directory is looked through before anything of the queue is tried, and why an entry is
+told of only when its file is gone for good.
 
 Errors: those of the disk end a turn; what was taken over before stays so.
 
@@ -45,6 +45,8 @@ from maildrop.queue.spool import Spool
 _NAME: Final = re.compile(r"[0-9a-f]{32}(\.new|\.mail)")
 #: Seconds after which what is still being written was left by a crash.
 _ABANDONED: Final = 3600.0
+#: Seconds from the last write of a file to its last change of name.
+_HONEST: Final = 60.0
 #: Names remembered of what cannot be removed, so that it is told of once.
 _TOLD_MAX: Final = 1000
 #: What opening says of links and sockets, and of files that are gone.
@@ -231,9 +233,7 @@ class Adopter:
         """
         octets, status = self._read(directory, found.name)
         dropped, start = parse(octets)
-        mark = f"{found.name} {status.st_ino} {status.st_ctime_ns}".encode()
-        mark = blake2b(octets, key=blake2b(mark, digest_size=32).digest()).digest()
-        entry_id = trace_id(status.st_ctime, mark)
+        entry_id = _id_of(found.name, octets, status)
         if self._spool.holds(entry_id):
             return entry_id
         message = octets[start:]
@@ -286,6 +286,18 @@ class Adopter:
         self._log.error(
             "drop: not taken from uid {uid}: {reason}", uid=uid, reason=reason
         )
+
+
+def _id_of(name: str, octets: bytes, status: os.stat_result) -> str:
+    """The id of a file's entry: the same whenever it is looked at.
+
+    Its time is that of the last write, unless the owner says something else than the
+    kernel: nobody is to choose ids.
+    """
+    honest = 0 <= status.st_ctime - status.st_mtime < _HONEST
+    mark = f"{name} {status.st_ino} {status.st_mtime_ns}".encode()
+    digest = blake2b(octets, key=blake2b(mark, digest_size=32).digest()).digest()
+    return trace_id(status.st_mtime if honest else status.st_ctime, digest)
 
 
 def _fairly(found: list[_Found], most: int) -> Iterator[_Found]:

@@ -25,8 +25,8 @@ States of a message, and what a crash leaves:
     5  in the queue, synced        ``adopting``: nothing of it is tried yet
     6  unlinked, directory synced  in the queue alone
 
-Who writes may not read the directory, hence cannot sync it by itself; step 4 syncs the
-file, whose change of name is then on disk on all file systems with a journal.
+Who writes may mostly not read the directory, hence not sync it; step 4 then syncs the
+file, whose change of name is on disk with it on all file systems with a journal.
 
 File format:
 
@@ -171,7 +171,7 @@ def put(
             disk.write(fd, message)
             disk.synchronize(fd)
             disk.rename(written, complete)
-            disk.synchronize_directory(fd)
+            _synchronize_name(directory, fd, disk)
         except BaseException:
             _remove(disk, written)
             _remove(disk, complete)
@@ -179,6 +179,13 @@ def put(
         finally:
             os.close(fd)
     return name
+
+
+def _synchronize_name(directory: str, fd: int, disk: Disk) -> None:
+    try:
+        disk.synchronize_directory(directory)
+    except PermissionError:  # nobody but its owner may read it
+        disk.synchronize_directory(fd)
 
 
 def _remove(disk: Disk, path: str) -> None:

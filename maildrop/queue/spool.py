@@ -14,12 +14,14 @@ States of a message, and what a crash leaves:
     step                                   state after it, and after a crash
     1  written to new/, synced             nobody was answered; removed when it is old
     2  renamed to entries/                 either, until
-    3  entries/ synced                     waits: from here on it was taken (250)
+    3  entries/ synced, lock let go        waits: from here on it was taken (250)
     4  a line of results written, synced   waits; what the line says is not done again
     5  all lines say "done", unlinked      gone; one that a power cut brings back is
                                            unlinked again, for its lines are still there
 
-Who works on an entry, whether the server or a command, has its file locked (flock(2)).
+Who works on an entry, whether the server or a command, has its file locked (flock(2)),
+and so has who adds it, up to the end: an error of step 3 takes it out again, and nobody
+has tried it by then.
 
 Errors: ``NoSpace``, ``StorageFailure`` and ``AccessDenied`` of the disk.
 
@@ -122,24 +124,39 @@ class Spool:
             if each.kind is not Kind.WAITING
         ]
         with translated(f"write {written}"):
-            fd = self._disk.create(written)
+            fd = self._create(written)
+            named = written
             try:
+                fcntl.flock(fd, fcntl.LOCK_EX)  # nobody tries it before it is on disk
                 self._disk.write(fd, head(entry) + before)
                 for at in range(0, len(octets), _PIECE):
                     self._disk.write(fd, octets[at : at + _PIECE])
                 if ended:
                     self._disk.write(fd, line(self._now(), results=ended))
-                due = max(entry.next, self._now())  # or it would look abandoned
-                os.utime(fd, (due, due))
                 self._disk.synchronize(fd)
                 self._disk.rename(written, f"{self.entries}/{entry.id}")
+                named = f"{self.entries}/{entry.id}"
+                self._disk.synchronize_directory(self.entries)
+                with contextlib.suppress(OSError):  # whoever watches hears of it again
+                    self._disk.set_times(fd, max(entry.next, self._now()))
             except BaseException:
                 with contextlib.suppress(OSError):
-                    self._disk.unlink(written)
+                    self._disk.unlink(named)
                 raise
             finally:
                 os.close(fd)
-            self._disk.synchronize_directory(self.entries)
+
+    def _create(self, path: str) -> int:
+        """Make the file of an entry.
+
+        Ids that follow from something (reports, what was dropped) come again after a
+        crash that left such a file half written; nobody else writes it.
+        """
+        try:
+            return self._disk.create(path)
+        except FileExistsError:
+            self._disk.unlink(path)
+            return self._disk.create(path)
 
     def list(self) -> Iterator[Listed]:
         """All that is there, in no order."""
@@ -288,7 +305,7 @@ class Taken:
             self._disk.synchronize(self._fd)
             self._end += len(octets)
             follow(self.entry, octets)
-            os.utime(self._fd, (self.entry.next, self.entry.next))
+            self._disk.set_times(self._fd, self.entry.next)
 
     def remove(self) -> None:
         """Take the entry out of the queue."""
