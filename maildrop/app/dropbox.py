@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from maildrop.app.schema import Configuration
+from maildrop.decisions.recorder import Recorder
 from maildrop.delivery.dropped import Submitter
 from maildrop.durable import Disk
 from maildrop.errors import MaildropError
@@ -34,6 +35,7 @@ class Dropbox:
         in_thread: Where the disk is touched, with the server's rights.
         watcher: Tells when something comes.
         added: Told of the id of each entry.
+        recorder: Is told of each message.
     """
 
     _log = Logger()
@@ -44,7 +46,9 @@ class Dropbox:
         in_thread: InThread,
         watcher: Watcher,
         added: Callable[[str], None],
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder or Recorder()
         self._adopter = adopter
         self._in_thread = in_thread
         self._watcher = watcher
@@ -105,6 +109,8 @@ class Dropbox:
             except (MaildropError, OSError) as error:
                 self._log.error("drop: left where it is: {error}", error=str(error))
                 return
+            for entry_id, facts in adopted.facts.items():
+                self._recorder.note(entry_id, "message", **facts)
             for entry_id in adopted.ids:
                 self._added(entry_id)
             more = adopted.more
@@ -119,6 +125,7 @@ def open_dropbox(
     in_thread: InThread,
     watcher: Watcher,
     reactor: Any,  # noqa: ANN401
+    recorder: Recorder | None = None,
 ) -> Dropbox:
     """What takes over mail of local programs.
 
@@ -131,6 +138,7 @@ def open_dropbox(
         in_thread: Where the disk is touched.
         watcher: Tells when something comes.
         reactor: Time.
+        recorder: Is told of each message.
     """
     submitter = Submitter(
         configuration.hostname,
@@ -149,4 +157,4 @@ def open_dropbox(
         reactor.seconds,
         Limits(message=configuration.limits.message),
     )
-    return Dropbox(adopter, in_thread, watcher, added)
+    return Dropbox(adopter, in_thread, watcher, added, recorder)

@@ -377,6 +377,7 @@ def open_queueing(
         threads,
         watcher,
         reactor,
+        recorder,
     )
     return Queueing(
         reactor,

@@ -17,8 +17,9 @@ from collections.abc import Callable, Collection
 from twisted.logger import Logger
 
 from maildrop.delivery.address import split_detail
-from maildrop.delivery.received import received_here
+from maildrop.delivery.received import message_id, received_here
 from maildrop.errors import ProtocolSyntaxError
+from maildrop.queue.adopting import Made
 from maildrop.queue.drop import Dropped, Unfit
 from maildrop.queue.entry import Entry, Options, Waiting
 from maildrop.smtp.wire.path import Path, path_of
@@ -72,9 +73,7 @@ class Submitter:
         self._separators = separators
         self._login = login
 
-    def entry(
-        self, entry_id: str, dropped: Dropped, uid: int, message: bytes
-    ) -> tuple[Entry, bytes]:
+    def entry(self, entry_id: str, dropped: Dropped, uid: int, message: bytes) -> Made:
         """See ``queue.adopting.Submitted``."""
         now = self._now()
         sender = self._sender(entry_id, dropped, uid)
@@ -106,7 +105,15 @@ class Submitter:
         field = received_here(
             entry_id, uid, self._hostname, now, only, dropped.protocol
         )
-        return entry, field
+        facts = {
+            "sender": entry.sender or "<>",
+            "size": len(message),
+            "message_id": message_id(message),
+            "service": "sendmail",
+            "user": self._login(uid),
+            "uid": uid,
+        }
+        return Made(entry, field, facts)
 
     def _path(self, text: str) -> Path:
         try:

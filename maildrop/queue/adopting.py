@@ -4,6 +4,7 @@ In this file:
     Adopter    takes it over
     Adopted    what became of a turn
     Submitted  makes an entry of a message: ``delivery.dropped``
+    Made       the entry, and what belongs to it
 
 ``drop`` has the directory and its states.  The id of an entry follows from its file
 (when it was written, its name, inode and content), so that a crash between 5 and 6 does
@@ -29,7 +30,7 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, Protocol
@@ -53,13 +54,26 @@ _TOLD_MAX: Final = 1000
 _NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.EINVAL, errno.ENODEV})
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An entry of a message.
+
+    Attributes:
+        entry: The entry.
+        before: Header fields to put before the message.
+        facts: What is noted of the decision to take it.
+    """
+
+    entry: Entry
+    before: bytes = b""
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
 class Submitted(Protocol):
     """Makes an entry of a message."""
 
-    def entry(
-        self, entry_id: str, dropped: Dropped, uid: int, message: bytes
-    ) -> tuple[Entry, bytes]:
-        """The entry, and header fields to put before the message.
+    def entry(self, entry_id: str, dropped: Dropped, uid: int, message: bytes) -> Made:
+        """The entry, and what belongs to it.
 
         Args:
             entry_id: Its id.
@@ -93,10 +107,12 @@ class Adopted:
 
     Attributes:
         ids: Entries that are in the queue now.
+        facts: What is to be noted of those that were not before, by id.
         more: Something is left for the next turn.
     """
 
     ids: list[str] = field(default_factory=list)
+    facts: dict[str, Mapping[str, object]] = field(default_factory=dict)
     more: bool = False
 
 
@@ -167,7 +183,7 @@ class Adopter:
         gone = []
         for each in _fairly(found, self._limits.turn):
             try:
-                entry_id = self._take(directory, each)
+                entry_id = self._take(directory, each, adopted.facts)
             except Unfit as unfit:
                 self._refuse(directory, each.name, each.uid, str(unfit))
                 continue
@@ -224,7 +240,12 @@ class Adopter:
             if len(self._told) < _TOLD_MAX:
                 self._told.add(name)
 
-    def _take(self, directory: int, found: _Found) -> str:
+    def _take(
+        self,
+        directory: int,
+        found: _Found,
+        facts: dict[str, Mapping[str, object]],
+    ) -> str:
         """Put one message into the queue, unless a crash left it there; its id.
 
         Raises:
@@ -239,21 +260,22 @@ class Adopter:
         message = octets[start:]
         if len(message) > self._limits.message:
             raise Unfit(f"the message has {len(message)} octets")
-        entry, before = self._submitted.entry(entry_id, dropped, status.st_uid, message)
+        made = self._submitted.entry(entry_id, dropped, status.st_uid, message)
         content = Content.of(message)
         try:
-            self._spool.add(entry, content, before)
+            self._spool.add(made.entry, content, made.before)
         finally:
             content.close()
         self._log.info(
             "{id}: {octets} octets from <{sender}> by uid {uid}, {recipients} "
             "recipients",
             id=entry_id,
-            octets=entry.size,
-            sender=entry.sender,
+            octets=made.entry.size,
+            sender=made.entry.sender,
             uid=status.st_uid,
-            recipients=len(entry.recipients),
+            recipients=len(made.entry.recipients),
         )
+        facts[entry_id] = made.facts
         return entry_id
 
     def _read(self, directory: int, name: str) -> tuple[bytes, os.stat_result]:

@@ -13,6 +13,7 @@ from twisted.logger import LogLevel, capturedLogs
 from maildrop.app.alone import at_once
 from maildrop.app.config import parse
 from maildrop.app.dropbox import Dropbox, open_dropbox
+from maildrop.decisions.recorder import Recorder
 from maildrop.durable import Disk
 from maildrop.queue.drop import Dropped, put
 from maildrop.queue.entry import Waiting
@@ -58,6 +59,17 @@ class Threads:
         return self.held
 
 
+class Notes(Recorder):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[tuple[str, str, dict[str, object]]] = []
+
+    def note(self, id: str, kind: str, /, **facts: object) -> None:  # noqa: A002
+        self.kept.append((id, kind, facts))
+
+
 class Box:
     """A dropbox and its surroundings."""
 
@@ -70,6 +82,7 @@ class Box:
         self.spool.prepare()
         self.threads, self.watched = Threads(), Watched()
         self.added: list[str] = []
+        self.notes = Notes()
         text = 'hostname = "mail.example.org"\nstate = "state"\n'
         text += '[sendmail]\ntrusted = ["root"]\n'
         self.box: Dropbox = open_dropbox(
@@ -81,6 +94,7 @@ class Box:
             self.threads,
             self.watched,
             clock,
+            self.notes,
         )
 
     def put(self) -> None:
@@ -97,10 +111,10 @@ def box(tmp_path: Path) -> Box:
 
 def test_what_came_while_the_server_was_down_is_taken_first(box: Box) -> None:
     box.drop.mkdir(parents=True)
-    for _ in range(250):
+    for _ in range(120):
         box.put()
     box.start()
-    assert len(box.added) == 250
+    assert len(box.added) == 120
     assert sorted(box.added) == sorted(each.id for each in box.spool.list())
     assert box.watched.paths == [str(box.drop)]
 
@@ -113,6 +127,8 @@ def test_what_comes_is_taken_at_once(box: Box) -> None:
     taken = box.spool.take(box.added[0])
     assert taken is not None
     assert taken.entry.recipients[0].address == "bob@mail.example.org"
+    [(noted, kind, facts)] = box.notes.kept
+    assert (noted, kind, facts["service"]) == (box.added[0], "message", "sendmail")
 
 
 def test_what_comes_while_one_is_taken_is_taken_after_it(box: Box) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from maildrop.durable import Disk
-from maildrop.queue.adopting import Adopter
+from maildrop.queue.adopting import Adopter, Made
 from maildrop.queue.drop import Dropped, put
 from maildrop.queue.entry import Entry, Kind, Result, Status, Waiting
 from maildrop.queue.spool import Spool
@@ -28,12 +28,10 @@ DONE = Status("2.0.0", "delivered")
 class Submitted:
     """Makes the entries."""
 
-    def entry(
-        self, entry_id: str, dropped: Dropped, uid: int, message: bytes
-    ) -> tuple[Entry, bytes]:
+    def entry(self, entry_id: str, dropped: Dropped, uid: int, message: bytes) -> Made:
         del uid
         waiting = [Waiting(0, dropped.recipients[0], "local", "")]
-        return Entry(entry_id, "", time.time(), len(message), waiting), b""
+        return Made(Entry(entry_id, "", time.time(), len(message), waiting))
 
 
 @dataclass

@@ -24,7 +24,7 @@ def submitter(*trusted: str) -> Submitter:
 
 
 def test_the_owner_is_the_sender() -> None:
-    entry, _ = submitter().entry("ID", Dropped(("bob",)), 1000, MESSAGE)
+    entry = submitter().entry("ID", Dropped(("bob",)), 1000, MESSAGE).entry
     assert entry.sender == "ann@example.org"
     assert [each.address for each in entry.recipients] == ["bob@example.org"]
     assert (entry.id, entry.arrived, entry.next) == ("ID", 1000.0, 1000.0)
@@ -40,7 +40,7 @@ def test_the_owner_is_the_sender() -> None:
     ],
 )
 def test_another_sender_may_be_asked_for(asked: str, given: str) -> None:
-    entry, _ = submitter().entry("ID", Dropped(("bob",), asked), 1000, MESSAGE)
+    entry = submitter().entry("ID", Dropped(("bob",), asked), 1000, MESSAGE).entry
     assert entry.sender == given
 
 
@@ -57,14 +57,16 @@ def test_another_sender_may_be_asked_for(asked: str, given: str) -> None:
 )
 def test_who_is_not_trusted_sends_as_himself(asked: str, given: str) -> None:
     dropped = Dropped(("bob",), asked)
-    entry, _ = submitter("bob").entry("ID", dropped, 1000, MESSAGE)
+    entry = submitter("bob").entry("ID", dropped, 1000, MESSAGE).entry
     assert entry.sender == given
-    entry, _ = submitter("ann").entry("ID", dropped, 1000, MESSAGE)
+    entry = submitter("ann").entry("ID", dropped, 1000, MESSAGE).entry
     assert entry.sender == asked + "@example.org" * (asked in {"ann", "bob"})
 
 
 def test_the_received_field_names_the_owner() -> None:
-    _, field = submitter().entry("ID", Dropped(("bob",), "x@far.example"), 7, MESSAGE)
+    field = (
+        submitter().entry("ID", Dropped(("bob",), "x@far.example"), 7, MESSAGE).before
+    )
     assert field == (
         b"Received: by mail.example.org (by uid 7)\r\n\tid ID for <bob@example.org>;"
         b"\r\n\tThu, 1 Jan 1970 00:16:40 +0000\r\n"
@@ -72,18 +74,20 @@ def test_the_received_field_names_the_owner() -> None:
 
 
 def test_several_recipients_are_not_told_of_each_other() -> None:
-    _, field = submitter().entry("ID", Dropped(("bob", "eve")), 7, MESSAGE)
+    field = submitter().entry("ID", Dropped(("bob", "eve")), 7, MESSAGE).before
     assert b"for <" not in field
 
 
 def test_a_dialogue_is_told() -> None:
     dropped = Dropped(("bob",), protocol="ESMTP")
-    assert b"(by uid 7) with ESMTP\r\n" in submitter().entry("I", dropped, 7, b"")[1]
+    assert (
+        b"(by uid 7) with ESMTP\r\n" in submitter().entry("I", dropped, 7, b"").before
+    )
 
 
 def test_a_recipient_is_there_once() -> None:
     dropped = Dropped(("bob", "eve@far.example", "bob@example.org", "eve@far.example"))
-    entry, _ = submitter().entry("ID", dropped, 1000, MESSAGE)
+    entry = submitter().entry("ID", dropped, 1000, MESSAGE).entry
     assert [(each.number, each.address) for each in entry.recipients] == [
         (0, "bob@example.org"),
         (1, "eve@far.example"),
@@ -93,7 +97,7 @@ def test_a_recipient_is_there_once() -> None:
 def test_what_is_asked_for_is_kept() -> None:
     """RFC 3461 section 4."""
     dropped = Dropped(("grüße@example.org",), "", ("NEVER",), "HDRS", "env")
-    entry, _ = submitter().entry("ID", dropped, 1000, b"\xff")
+    entry = submitter().entry("ID", dropped, 1000, b"\xff").entry
     assert entry.recipients[0].notify == ("NEVER",)
     options = entry.options
     assert (options.ret, options.envelope_id) == ("HDRS", "env")
@@ -112,3 +116,16 @@ def test_an_account_has_a_name_or_a_number() -> None:
     used = {each.pw_uid for each in pwd.getpwall()}
     free = next(uid for uid in range(70_000, 80_000) if uid not in used)
     assert login_name(free) == str(free)
+
+
+def test_the_decision_to_take_it_is_noted() -> None:
+    message = b"Message-ID: <1@x>\r\n\r\n"
+    made = submitter().entry("ID", Dropped(("bob",), ""), 1000, message)
+    assert made.facts == {
+        "sender": "<>",
+        "size": len(message),
+        "message_id": "<1@x>",
+        "service": "sendmail",
+        "user": "ann",
+        "uid": 1000,
+    }

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from maildrop.durable import Disk
-from maildrop.queue.adopting import Adopter, Limits
+from maildrop.queue.adopting import Adopter, Limits, Made
 from maildrop.queue.drop import Dropped, Unfit, put
 from maildrop.queue.entry import Entry, Waiting
 from maildrop.queue.spool import Spool
@@ -20,9 +20,7 @@ NAME = "0123456789abcdef0123456789abcdef"
 class Submitted:
     """Makes the entries of these tests."""
 
-    def entry(
-        self, entry_id: str, dropped: Dropped, uid: int, message: bytes
-    ) -> tuple[Entry, bytes]:
+    def entry(self, entry_id: str, dropped: Dropped, uid: int, message: bytes) -> Made:
         if "nobody" in dropped.recipients:
             raise Unfit("an address is none")
         waiting = [
@@ -31,7 +29,7 @@ class Submitted:
         ]
         sender = f"uid{uid}@example.org"
         entry = Entry(entry_id, sender, 1000.0, len(message), waiting)
-        return entry, b"Received: here\r\n"
+        return Made(entry, b"Received: here\r\n", {"uid": uid})
 
 
 class Place:
@@ -74,6 +72,7 @@ def test_a_message_goes_into_the_queue(place: Place) -> None:
     place.put("bob", "eve")
     adopted = place.adopter().adopt()
     assert place.ids() == adopted.ids
+    assert adopted.facts == {adopted.ids[0]: {"uid": os.getuid()}}
     assert os.listdir(place.drop) == []
     taken = place.spool.take(adopted.ids[0])
     assert taken is not None
