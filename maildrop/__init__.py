@@ -4,6 +4,7 @@ The layers, from the top; imports go only downwards (``docs/design.md``):
 
      9  app, admin                     wiring, configuration; the ``maildrop`` command
      8  imap, pop3, smtp, control      sessions on Twisted transports
+        sendmail                       what programs of this host call
      7  delivery                       routing and the delivery agent
      5  auth, storage                  passwords; Maildir, mbox and memory stores
      4  mailbox                        what a mailbox is

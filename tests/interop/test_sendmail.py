@@ -2,9 +2,13 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -216,6 +220,58 @@ def test_hostile_files_harm_nobody(reachable: Reachable) -> None:
         log = server.log()
         assert "not taken from uid" in log
         assert not any(line.startswith("error: forged") for line in log.splitlines())
+
+
+def test_the_queue_is_seen_and_flushed(
+    server: Server, programs: Programs, sbin: Path
+) -> None:
+    until(
+        lambda: programs.run(str(sbin / "mailq")) == b"Mail queue is empty\n",
+        "an empty queue",
+    )
+    programs.run(str(sbin / "sendmail"), "-q")
+    programs.run(str(sbin / "newaliases"))
+
+
+def test_it_is_known_why_a_message_was_taken(
+    server: Server, programs: Programs, sbin: Path
+) -> None:
+    before = len(imap_messages(server, MAILDIR))
+    letter = b"Message-ID: <known@host.example>\n\nx\n"
+    programs.run(str(sbin / "sendmail"), "-i", MAILDIR.name, given=letter)
+    one_more(server, before)
+    told = until(lambda: server.maildrop("why", "<known@host.example>").stdout, "why")
+    assert "by sendmail" in told
+    assert "user root" in told
+
+
+def test_each_message_comes_once_though_the_server_is_killed(
+    reachable: Reachable,
+) -> None:
+    with Server() as server:
+
+        def send(number: int) -> int:
+            return subprocess.run(
+                [reachable.sendmail, "-C", server.file, "-i", MAILDIR.name],
+                input=b"Subject: number %d\n\nx\n" % number,
+                check=False,
+            ).returncode
+
+        with ThreadPoolExecutor(2) as threads:
+            sent = [threads.submit(send, number) for number in range(24)]
+            for upto in (5, 15):
+                wait(sent[:upto])
+                server.kill()
+                server.start()
+            assert [each.result() for each in sent] == [0] * 24
+        until(lambda: len(imap_messages(server, MAILDIR)) >= 24, "all of them")
+        time.sleep(0.5)
+        subjects = [
+            re.search(rb"\r\nSubject: (.*)\r\n", octets)
+            for octets in imap_messages(server, MAILDIR)
+        ]
+        found = Counter(each[1] for each in subjects if each is not None)
+        assert found == Counter(b"number %d" % number for number in range(24))
 
 
 # -- others deliver with ``maildrop deliver``
