@@ -20,7 +20,6 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IResolver, IStreamClientEndpoint
 from twisted.names.client import Resolver
 from twisted.names.hosts import Resolver as HostsFile
-from twisted.names.resolve import ResolverChain
 
 from maildrop.app.privileges import Rights
 from maildrop.app.schema import Configuration
@@ -93,7 +92,7 @@ def open_relays(
             SystemRandom(),
             in_thread,
             _endpoints(reactor),
-            DNS(_resolver(reactor), relay.families),
+            DNS(_resolver(reactor), relay.families, HostsFile()),
             _nonce,
         ),
         limits=Limits(recipients=relay.recipients),
@@ -183,11 +182,9 @@ def _endpoints(reactor: Any) -> Callable[[str, int, float], IStreamClientEndpoin
 
 
 def _resolver(reactor: Any) -> Callable[[], IResolver]:  # noqa: ANN401
-    """Opens the system's resolver: the hosts file, then the servers it names."""
+    """Opens the system's resolver: the servers that resolv.conf names."""
 
     def opened() -> IResolver:
-        servers = Resolver("/etc/resolv.conf", reactor=reactor)
-        chain: IResolver = ResolverChain([HostsFile(), servers])
-        return chain
+        return Resolver("/etc/resolv.conf", reactor=reactor)
 
     return opened

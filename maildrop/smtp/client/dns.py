@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.defer import Deferred, TimeoutError as DeferredTimeout
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IResolver
 from twisted.names import dns
@@ -42,16 +42,19 @@ class DNS:
     Args:
         open_resolver: Gives the resolver of twisted.names, when it is first needed.
         families: ``ipv6`` and ``ipv4``, or one of them, in the order of trying.
+        hosts: The hosts file: of a name that stands there the DNS is not asked.
     """
 
     def __init__(
         self,
         open_resolver: Callable[[], IResolver],
         families: Sequence[str] = ("ipv6", "ipv4"),
+        hosts: IResolver | None = None,
     ) -> None:
         self._open = open_resolver
         self._opened: IResolver | None = None
         self._families = families
+        self._hosts = hosts
 
     async def exchangers(self, domain: str) -> Sequence[Exchanger]:
         """See ``hosts.Resolver``."""
@@ -64,7 +67,17 @@ class DNS:
 
     async def addresses(self, host: str) -> Sequence[str]:
         """See ``hosts.Resolver``."""
-        resolver = self._resolver()
+        if self._hosts is not None:
+            try:
+                found = await self._addresses(self._hosts, host)
+            except (NoSuchName, NoAnswer):
+                found = []
+            if found:
+                return found
+        return await self._addresses(self._resolver(), host)
+
+    async def _addresses(self, resolver: Any, host: str) -> Sequence[str]:  # noqa: ANN401
+        """All families are asked for at once."""
         lookups = {
             "ipv6": (resolver.lookupIPV6Address, dns.AAAA, socket.AF_INET6),
             "ipv4": (resolver.lookupAddress, dns.A, socket.AF_INET),
@@ -72,21 +85,35 @@ class DNS:
         found: list[str] = []
         failure: NoAnswer | None = None
         missing = 0
-        for family in self._families:
-            lookup, kind, af = lookups[family]
-            try:
-                payloads = await self._ask(lookup, host, kind)
-            except NoSuchName:
+        asked = [
+            (
+                lookups[family][2],
+                Deferred.fromCoroutine(self._told(*lookups[family], host)),
+            )
+            for family in self._families
+        ]
+        for family, answer in asked:
+            told = await answer
+            if isinstance(told, NoAnswer):
+                failure = told
+            elif isinstance(told, NoSuchName):
                 missing += 1
-            except NoAnswer as error:
-                failure = error
             else:
-                found += [socket.inet_ntop(af, each.address) for each in payloads]
+                found += [socket.inet_ntop(family, each.address) for each in told]
         if not found and failure is not None:
             raise failure
         if not found and missing == len(self._families):
             raise NoSuchName(f"there is no {host}")
         return found
+
+    async def _told(
+        self, lookup: Lookup, kind: int, _: int, host: str
+    ) -> list[Any] | NoAnswer | NoSuchName:
+        """What records of a kind say, or why nothing."""
+        try:
+            return await self._ask(lookup, host, kind)
+        except (NoAnswer, NoSuchName) as error:
+            return error
 
     def _resolver(self) -> Any:  # noqa: ANN401 (its lookups take any keywords)
         if self._opened is None:

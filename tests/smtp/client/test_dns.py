@@ -144,7 +144,7 @@ def test_aliases_in_a_circle_are_no_answer() -> None:
     assert isinstance(asked(lambda: zone.exchangers("a.example")), NoAnswer)
 
 
-HOST = {
+HOST: dict[tuple[str, int], Answers] = {
     ("h.example", dns.A): [record("h.example", dns.Record_A("192.0.2.1"))],
     ("h.example", dns.AAAA): [record("h.example", dns.Record_AAAA("2001:db8::1"))],
     ("old.example", dns.A): [record("old.example", dns.Record_A("192.0.2.2"))],
@@ -170,9 +170,45 @@ HOST = {
 def test_addresses_of_a_host(
     name: str, families: tuple[str, ...], expected: list[str] | type[Exception]
 ) -> None:
-    zone = DNS(lambda: Zone(dict(HOST)), families)  # type: ignore[arg-type]
+    zone = DNS(lambda: Zone(dict(HOST)), families)
     found = asked(lambda: zone.addresses(name))
     if isinstance(expected, list):
         assert found == expected
     else:
         assert isinstance(found, expected)
+
+
+def test_of_a_name_in_the_hosts_file_the_dns_is_not_asked() -> None:
+    """As getaddrinfo(3) has it: one family there is enough."""
+    here = Zone({("h.example", dns.A): HOST["h.example", dns.A]})
+    asked_for: list[str] = []
+
+    def opened() -> Zone:
+        asked_for.append("the DNS")
+        return Zone(dict(HOST))
+
+    zone = DNS(opened, hosts=here)
+    assert asked(lambda: zone.addresses("h.example")) == ["192.0.2.1"]
+    assert asked_for == []
+    assert asked(lambda: zone.addresses("old.example")) == ["192.0.2.2"]
+    assert asked_for == ["the DNS"]
+
+
+def test_both_families_are_asked_for_at_once() -> None:
+    waiting: list[Deferred[tuple[list[dns.RRHeader], list[object], list[object]]]] = []
+
+    class Slow(Zone):
+        def _lookup(
+            self, name: bytes, cls: int, kind: int, timeout: Sequence[int] | None
+        ) -> Deferred[tuple[list[dns.RRHeader], list[object], list[object]]]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+    zone = DNS(lambda: Slow({}))
+    found: list[Sequence[str]] = []
+    work = Deferred.fromCoroutine(zone.addresses("h.example"))
+    work.addCallback(found.append)
+    ipv6, ipv4 = waiting
+    ipv4.callback(([record("h.example", dns.Record_A("192.0.2.1"))], [], []))
+    ipv6.callback(([record("h.example", dns.Record_AAAA("2001:db8::1"))], [], []))
+    assert found == [["2001:db8::1", "192.0.2.1"]]
