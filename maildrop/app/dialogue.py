@@ -30,7 +30,7 @@ from maildrop.durable import Content, Disk
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account
 from maildrop.queue.drop import Dropped, put
-from maildrop.sendmail.handing_in import Caller, complete
+from maildrop.sendmail.handing_in import Caller, complete, whole
 from maildrop.sendmail.letter import Letter, NoAddress, phrase
 from maildrop.sendmail.setting import Setting
 from maildrop.smtp.server import SMTPServer
@@ -173,7 +173,7 @@ class HandsIn:
             envelope.options.envelope_id,
             envelope.trace.protocol,
         )
-        message = bytes(letter)
+        message = whole(letter, self._setting)
         put(self._setting.drop, dropped, message, self._disk, self._random)
 
 

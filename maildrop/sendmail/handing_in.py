@@ -2,6 +2,8 @@
 
 In this file:
     hand_in     does it
+    complete    adds what is missing
+    whole       what is handed in
     Caller      who calls, as the system knows it
     caller      finds that out
     taken       reads a message from a stream
@@ -125,8 +127,21 @@ def hand_in(
         options.ret,
         options.envelope_id,
     )
-    put(setting.drop, dropped, bytes(letter), disk, random)
+    put(setting.drop, dropped, whole(letter, setting), disk, random)
     return dropped
+
+
+def whole(letter: Letter, setting: Setting) -> bytes:
+    """The message, as it is handed in.
+
+    Raises:
+        LimitExceeded: What was added, or its line ends, make it too long; the server
+            would not take it.
+    """
+    message = bytes(letter)
+    if len(message) > setting.message:
+        raise LimitExceeded(f"the message has over {setting.message} octets")
+    return message
 
 
 def complete(

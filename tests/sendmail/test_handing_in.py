@@ -165,6 +165,14 @@ def test_a_message_has_so_many_octets(dots: bool) -> None:
         taken(io.BytesIO(octets), 99, dots=dots)
 
 
+def test_what_grows_over_the_limit_is_refused_too(host: Host) -> None:
+    """By line ends, and by fields that are added: the server would not take it."""
+    for written in (b"Subject: x\n\n" + b"\n" * 8_000, b"\n" + b"x" * 9_950):
+        with pytest.raises(LimitExceeded):
+            host.send("-i bob", written)
+    assert os.listdir(host.drop) == []
+
+
 def test_the_system_knows_who_calls() -> None:
     entry = pwd.getpwuid(os.getuid())
     assert caller(os.getuid(), {}).login == entry.pw_name
