@@ -25,10 +25,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from maildrop.decisions.journal import segments
+from maildrop.decisions.trace import born
 from maildrop.durable import open_to_read
 
 #: Letters of a key.
 KEY_MAX: Final = 1000
+#: Seconds by which a clock may have been set back.
+_CLOCKS: Final = 3600.0
 #: Decisions of one story.
 STORY_MAX: Final = 1000
 
@@ -42,12 +45,14 @@ class Decision:
         id: Of the message or the connection.
         kind: See ``telling``.
         facts: What it was and why.
+        place: In the journal: of two of one moment the first comes first.
     """
 
     at: float
     id: str
     kind: str
     facts: dict[str, Any] = field(hash=False)
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _decision(octets: bytes) -> Decision | None:
+def _decision(octets: bytes, place: int) -> Decision | None:
     try:
         value = json.loads(octets)
         at, decision_id, kind = value.pop("at"), value.pop("id"), value.pop("kind")
@@ -80,7 +85,7 @@ def _decision(octets: bytes) -> Decision | None:
         return None
     if not isinstance(at, int | float) or not isinstance(kind, str):
         return None
-    return Decision(float(at), str(decision_id), kind, value)
+    return Decision(float(at), str(decision_id), kind, value, place)
 
 
 def _quoted(key: str) -> bytes:
@@ -116,15 +121,16 @@ def _has(decision: Decision, keys: Iterable[bytes]) -> bool:
 def _found(octets: bytes, keys: Iterable[bytes]) -> list[Decision]:
     """The decisions of a segment in which one of the keys stands, the newest first."""
     places = {place for key in keys for place in _lines(octets, key)}
-    read = (_decision(octets[begin:end]) for begin, end in sorted(places))
+    read = (_decision(octets[begin:end], begin) for begin, end in sorted(places))
     found = [each for each in read if each is not None and _has(each, keys)]
-    return sorted(found, key=lambda each: each.at, reverse=True)
+    return sorted(found, key=_order, reverse=True)
 
 
 def _own(octets: bytes, decision_id: str) -> list[Decision]:
     """The decisions of a segment that were noted under an id."""
     wanted = b'"id":' + _quoted(decision_id)
-    read = (_decision(octets[begin:end]) for begin, end in _lines(octets, wanted))
+    places = _lines(octets, wanted)
+    read = (_decision(octets[begin:end], begin) for begin, end in places)
     return [each for each in read if each is not None and each.id == decision_id]
 
 
@@ -173,12 +179,26 @@ def _root(decision: Decision) -> str:
     return str(decision.facts.get("of") or decision.id)
 
 
+def _after(
+    directory: str, ids: Iterable[str]
+) -> Iterator[tuple[bytes, frozenset[str]]]:
+    """The segments that can have something of ids, and of which."""
+    begun = {each: born(each) - _CLOCKS for each in ids}
+    for path in segments(directory):
+        try:
+            last = os.stat(path).st_mtime
+        except FileNotFoundError:  # pruned meanwhile
+            continue
+        wanted = frozenset(each for each, at in begun.items() if at <= last)
+        if wanted:
+            yield _read(path), wanted
+
+
 def _connections(directory: str, ids: Sequence[str]) -> dict[str, str]:
     """The connection of each message."""
     found: dict[str, str] = {}
-    for path in reversed(segments(directory)):
-        octets = _read(path)
-        for each in ids:
+    for octets, wanted in _after(directory, ids):
+        for each in wanted:
             for decision in _own(octets, each) if each not in found else ():
                 if "session" in decision.facts:
                     found[each] = str(decision.facts["session"])
@@ -190,18 +210,22 @@ def _collected(
 ) -> list[Story]:
     """Stories: of each id, of its connection, and of what stems from it."""
     told: dict[str, set[Decision]] = {each: set() for each in ids}
-    for path in segments(directory):
-        octets = _read(path)
+    for octets, wanted in _after(directory, [*ids, *connections.values()]):
         for each, decisions in told.items():
-            decisions.update(_found(octets, {_quoted(each)}))
+            if each in wanted:
+                decisions.update(_found(octets, {_quoted(each)}))
             connection = connections.get(each)
-            if connection is not None:
+            if connection in wanted:
                 decisions.update(_own(octets, connection))
     ordered = [
-        Story(each, tuple(sorted(decisions, key=lambda one: one.at))[:STORY_MAX])
+        Story(each, tuple(sorted(decisions, key=_order))[:STORY_MAX])
         for each, decisions in told.items()
     ]
     return sorted(ordered, key=_last, reverse=True)
+
+
+def _order(decision: Decision) -> tuple[float, int]:
+    return decision.at, decision.place
 
 
 def _last(story: Story) -> float:

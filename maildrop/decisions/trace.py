@@ -2,6 +2,7 @@
 
 In this file:
     TraceIds    makes them
+    born        when one was made
     trace_id    makes one that follows from what it is for
 
 An id is 13 letters and digits: milliseconds since 2020 and a random part, so that ids
@@ -59,3 +60,14 @@ def trace_id(seconds: float, random: bytes) -> str:
 
 def _spelled(number: int) -> str:
     return "".join(_LETTERS[number >> shift & 31] for shift in _SHIFTS)
+
+
+def born(trace_id: str) -> float:
+    """When an id was made, in seconds since 1970 UTC; 0 for what is none of ours."""
+    number = 0
+    for letter in trace_id[:_LENGTH]:
+        at = _LETTERS.find(letter)
+        if at < 0:
+            return 0.0
+        number = number << 5 | at
+    return _START + (number >> 8 * _RANDOM_OCTETS) / 1000

@@ -87,3 +87,11 @@ def test_lines_that_are_no_decisions_are_passed_over(journal: str) -> None:
     with open(path, "ab") as file:
         file.write(b'{"at":"x","id":"ann","kind":"k"}\n["ann"]\n{"id":"ann"}\n"ann"')
     assert [each.at for each in find(journal, "ann", 10)] == [9.0, 4.0]
+
+
+def test_decisions_of_one_moment_stay_in_order(tmp_path: Path) -> None:
+    kinds = [f"k{number}" for number in range(50)]
+    Journal(str(tmp_path)).write([(1.0, "M1", kind, {}) for kind in kinds])
+    [story] = stories(str(tmp_path), "M1", 10)
+    assert [each.kind for each in story.decisions] == kinds
+    assert [each.kind for each in find(str(tmp_path), "M1", 50)] == kinds[::-1]
