@@ -5,6 +5,8 @@ In this file:
     Adopted    what became of a turn
     Submitted  makes an entry of a message: ``delivery.dropped``
     Made       the entry, and what belongs to it
+    Found      a complete file
+    fairly     the oldest of each user in turn
 
 ``drop`` has the directory and its states.  The id of an entry follows from its file
 (when it was written, its name, inode and content), so that a crash between 5 and 6 does
@@ -48,6 +50,8 @@ _NAME: Final = re.compile(r"[0-9a-f]{32}(\.new|\.mail)")
 _ABANDONED: Final = 3600.0
 #: Seconds from the last write of a file to its last change of name.
 _HONEST: Final = 60.0
+#: Seconds until the directory is listed again, while there is something left of it.
+_LIST_EVERY: Final = 5.0
 #: Names remembered of what cannot be removed, so that it is told of once.
 _TOLD_MAX: Final = 1000
 #: What opening says of links and sockets, and of files that are gone.
@@ -117,8 +121,14 @@ class Adopted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A complete file."""
+class Found:
+    """A complete file.
+
+    Attributes:
+        name: Its name.
+        uid: Its owner.
+        changed: When it was completed, nanoseconds since 1970 UTC.
+    """
 
     name: str
     uid: int
@@ -156,6 +166,8 @@ class Adopter:
         self._now = now
         self._limits = limits or Limits()
         self._told: set[str] = set()
+        self._found: deque[Found] = deque()
+        self._listed = 0.0
 
     def prepare(self) -> None:
         """Make the directory; with the server's rights, before anything is tried."""
@@ -178,10 +190,14 @@ class Adopter:
                 os.close(fd)
 
     def _turn(self, directory: int) -> Adopted:
-        found = self._files(directory)
-        adopted = Adopted(more=len(found) > self._limits.turn)
+        now = self._now()
+        if not self._found or not 0 <= now - self._listed < _LIST_EVERY:
+            self._found = deque(fairly(self._files(directory)))
+            self._listed = now
+        adopted = Adopted()
         gone = []
-        for each in _fairly(found, self._limits.turn):
+        for _ in range(min(self._limits.turn, len(self._found))):
+            each = self._found.popleft()
             try:
                 entry_id = self._take(directory, each, adopted.facts)
             except Unfit as unfit:
@@ -196,9 +212,10 @@ class Adopter:
                 self._disk.unlink(name, directory)
         if gone:
             self._disk.synchronize_directory(directory)
+        adopted.more = bool(self._found)
         return adopted
 
-    def _files(self, directory: int) -> list[_Found]:
+    def _files(self, directory: int) -> list[Found]:
         """What is complete, the oldest first; what has no business there is removed."""
         found = []
         with os.scandir(directory) as entries:
@@ -209,7 +226,7 @@ class Adopter:
                     )
                     if self._complete(directory, entry.name, status):
                         found.append(
-                            _Found(entry.name, status.st_uid, status.st_ctime_ns)
+                            Found(entry.name, status.st_uid, status.st_ctime_ns)
                         )
         return sorted(found, key=lambda each: each.changed)
 
@@ -243,7 +260,7 @@ class Adopter:
     def _take(
         self,
         directory: int,
-        found: _Found,
+        found: Found,
         facts: dict[str, Mapping[str, object]],
     ) -> str:
         """Put one message into the queue, unless a crash left it there; its id.
@@ -322,14 +339,13 @@ def _id_of(name: str, octets: bytes, status: os.stat_result) -> str:
     return trace_id(status.st_mtime if honest else status.st_ctime, digest)
 
 
-def _fairly(found: list[_Found], most: int) -> Iterator[_Found]:
-    """The oldest of each user in turn, up to a number."""
-    users: dict[int, deque[_Found]] = {}
+def fairly(found: list[Found]) -> Iterator[Found]:
+    """The oldest of each user in turn."""
+    users: dict[int, deque[Found]] = {}
     for each in found:
         users.setdefault(each.uid, deque()).append(each)
     turns = deque(users.values())
-    while turns and most:
-        most -= 1
+    while turns:
         its = turns.popleft()
         yield its.popleft()
         if its:

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from maildrop.durable import Disk
-from maildrop.queue.adopting import Adopter, Limits, Made
+from maildrop.queue.adopting import Adopter, Found, Limits, Made, fairly
 from maildrop.queue.drop import Dropped, Unfit, put
 from maildrop.queue.entry import Entry, Waiting
 from maildrop.queue.spool import Spool
@@ -276,3 +276,28 @@ def test_a_flood_of_junk_ends(place: Place) -> None:
     adopted = place.adopter(turn=2).adopt()
     assert (len(adopted.ids), adopted.more) == (1, False)
     assert os.listdir(place.drop) == []
+
+
+def test_a_flood_keeps_nobody_else_waiting() -> None:
+    flood = [Found(f"f{number}", 1, number) for number in range(5)]
+    late = [Found("late", 2, 10), Found("later", 2, 11)]
+    names = [each.name for each in fairly([*flood, *late])]
+    assert names == ["f0", "late", "f1", "later", "f2", "f3", "f4"]
+
+
+def test_what_comes_during_a_flood_is_seen_after_some_seconds(place: Place) -> None:
+    """The directory is not listed for every turn."""
+    for _ in range(6):
+        place.put()
+    adopter = place.adopter(turn=2)
+    adopter.adopt()
+    late = place.put()
+    (place.drop / "junk").touch()
+    adopter.adopt()
+    assert (place.drop / "junk").exists()
+    place.clock.advance(10)
+    adopter.adopt()
+    assert not (place.drop / "junk").exists()
+    assert late.exists()
+    assert adopter.adopt().more is False
+    assert len(place.ids()) == 7
