@@ -46,9 +46,12 @@ KINDS: Final[Mapping[str, str]] = {
     ),
     "discarded": "message discarded[: {why}]",
     # what became of it
-    "delivered": "delivered for {recipient} to {user}: {folder}[, uid {uid}]",
+    "delivered": (
+        "delivered for {recipient} to {user}: {folder}[, uid {uid}][, in {location}]"
+    ),
     "not delivered": "not delivered for {recipient}[: {why}]",
-    "queued": "queued for {recipient}[, to {to}][: {why}]",
+    "queued": "queued for {recipient}[, to {to}][, for {relay}][: {why}]",
+    "failed": "failed for {recipient}[: {why}]; the sender is told",
     "tried": (
         "{result}: {recipient}[ by {relay}][ to {destination}][, try {tries}]"
         "[: {code}][ {text}][ (from {remote})]"

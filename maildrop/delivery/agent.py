@@ -206,6 +206,9 @@ class Agent:
             try:
                 parts = await delivery.parts()
                 outcomes = await self._conclude(delivery, parts, together=together)
+                for number, outcome in enumerate(outcomes):
+                    if outcome.error is None:
+                        self._note(envelope, recipients[number], parts[number])
             finally:
                 await delivery.leave()
         for recipient, outcome in zip(recipients, outcomes, strict=True):
@@ -238,14 +241,33 @@ class Agent:
             await delivery.take_back()
             return [Outcome(each.error or error) for each in outcomes]
         for waiting in entry.recipients:
-            self._recorder.note(
-                entry.id,
-                "queued",
-                recipient=waiting.address,
-                relay=waiting.relay,
-                why=waiting.status.text if waiting.status is not None else "",
-            )
+            if waiting.kind in {Kind.WAITING, Kind.FAILED}:
+                status = waiting.status
+                self._recorder.note(
+                    entry.id,
+                    "queued" if waiting.kind is Kind.WAITING else "failed",
+                    recipient=waiting.address,
+                    relay=waiting.relay,
+                    why="" if status is None else f"{status.code} {status.text}",
+                )
         return outcomes
+
+    def _note(
+        self, envelope: Envelope, recipient: Recipient, parts: Sequence[_Part]
+    ) -> None:
+        """Say where the copies of a recipient are."""
+        for part in parts:
+            action, copy = part.action, part.copy
+            if isinstance(action, ToMailbox) and copy is not None and copy.uid:
+                self._recorder.note(
+                    envelope.trace.id,
+                    "delivered",
+                    recipient=recipient.path,
+                    user=action.account.name,
+                    folder=copy.mailbox.name if copy.mailbox is not None else "",
+                    uid=copy.uid,
+                    location=action.account.location,
+                )
 
     def _refused(self, parts: Sequence[_Part]) -> MaildropError | None:
         """Why the client keeps the message; None if something is done with it."""
@@ -290,14 +312,6 @@ class Agent:
         if not outcome.folder:
             return
         users = [target.account.name for target in recipient.mailboxes]
-        self._recorder.note(
-            trace,
-            "delivered",
-            recipient=recipient.path,
-            user=users[0] if len(users) == 1 else users,
-            folder=outcome.folder,
-            uid=outcome.uid,
-        )
         self._log.info(
             "{id}: delivered to {recipient}: {user} {folder} uid {uid}",
             id=trace,

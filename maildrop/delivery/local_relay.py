@@ -38,6 +38,7 @@ from maildrop.delivery.actions import (
     Recipient,
     ToMailbox,
     as_action,
+    shown,
 )
 from maildrop.delivery.agent import header_of
 from maildrop.delivery.mailboxes import leave, opened
@@ -163,6 +164,7 @@ class LocalRelay:
             message.id,
             "recipient",
             recipient=path,
+            to=[shown(each) for each in recipient.actions[:_TOLD]],
             why=[reason for each in recipient.actions[:_TOLD] for reason in each.why],
         )
         return await self._follow(message, waiting, recipient)

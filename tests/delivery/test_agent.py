@@ -8,6 +8,8 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogLevel, capturedLogs
 
+from maildrop.decisions.recorder import Notebook
+from maildrop.decisions.trace import TraceIds
 from maildrop.delivery.actions import INBOX, Recipient, ToMailbox
 from maildrop.delivery.agent import Agent, Envelope, header_of
 from maildrop.delivery.outcome import Outcome
@@ -17,6 +19,7 @@ from maildrop.errors import (
     MailboxVanished,
     MailLoop,
     NoSpace,
+    OverQuota,
     TemporaryError,
 )
 from maildrop.mailbox.account import Account
@@ -60,7 +63,14 @@ class Office:
         self.post = Post(self.stores, at_once, lambda _: nullcontext(), Watches())
         self.counters = Counters()
         self.outbox = Kept()
-        self.agent = Agent(self.post, self.outbox, PLACING, counters=self.counters)
+        self.notebook = Notebook(TraceIds(lambda: 0.0, bytes), lambda: 0.0)
+        self.agent = Agent(
+            self.post,
+            self.outbox,
+            PLACING,
+            counters=self.counters,
+            recorder=self.notebook,
+        )
 
     def inbox(self, user: str, folder: str = INBOX) -> MemoryMailbox:
         return self.stores(ACCOUNTS[user]).open(folder)
@@ -293,3 +303,35 @@ def test_a_header_is_searched_up_to_a_limit() -> None:
     assert header_of(b"\r\nbody\r\n\r\n", 100) == b""
     assert header_of(b"no end", 100) == b"no end"
     assert header_of(b"a" * 200, 100) == b"a" * 100
+
+
+def test_where_each_copy_went_is_noted(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OverQuota("it is full")
+    failing(monkeypatch, office.inbox("bob"), "stage", full)
+    both = (ToMailbox(ACCOUNTS["alice"]), ToMailbox(ACCOUNTS["bob"]))
+    office.deliver(Recipient(Path("team", "example.org"), both), to("carol"))
+    told = [
+        (kind, str(facts["recipient"]), facts.get("user"), facts.get("uid"))
+        for _, trace, kind, facts in office.notebook.notes
+        if trace == TRACE.id
+    ]
+    assert told == [
+        ("failed", "team@example.org", None, None),
+        ("delivered", "team@example.org", "alice", 1),
+        ("delivered", "carol@example.org", "carol", 1),
+    ]
+
+
+def test_why_nothing_was_delivered_is_noted(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, office.inbox("alice"), "stage", NoSpace("the disk is full"))
+    office.deliver(to("alice"))
+    [(_, trace, kind, facts)] = office.notebook.notes
+    assert (trace, kind, facts["why"]) == (
+        TRACE.id,
+        "not delivered",
+        "the disk is full",
+    )
