@@ -27,13 +27,21 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from maildrop.app.direct import Direct
 from maildrop.app.schema import Configuration
+from maildrop.decisions.recorder import Recorder
 from maildrop.decisions.trace import TraceIds
 from maildrop.delivery.actions import INBOX, ToMailbox
 from maildrop.delivery.mailboxes import leave, opened
-from maildrop.delivery.received import delivered_to, head, hops, received_here
+from maildrop.delivery.received import (
+    delivered_to,
+    head,
+    hops,
+    message_id,
+    received_here,
+)
 from maildrop.durable import Content
 from maildrop.errors import (
     MailboxVanished,
+    MaildropError,
     MailLoop,
     MessageTooLarge,
     ProtocolSyntaxError,
@@ -160,6 +168,7 @@ class Alone:
         now: Seconds since 1970 UTC.
         random: Gives unpredictable octets.
         uid: The account of this process.
+        recorder: Is told what was delivered, and what was not.
     """
 
     def __init__(
@@ -170,7 +179,9 @@ class Alone:
         now: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
         uid: int | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder or Recorder()
         self._configuration = configuration
         self._direct = direct
         self._now = now
@@ -217,20 +228,53 @@ class Alone:
         most = self._configuration.limits.message
         if len(octets) > most:
             raise MessageTooLarge(f"the message has over {most} octets")
-        path = self.address(account, detail)
+        path, trace_id = self.address(account, detail), self._ids.next()
         stripped = Stripped.of(octets, path)
-        check_loop(stripped.header, path)
-        trace_id = self._ids.next()
+        reverse = sender if told else stripped.sender
+        self._recorder.note(
+            trace_id,
+            "message",
+            sender=reverse or "<>",
+            size=len(stripped.message),
+            message_id=message_id(stripped.message),
+            service="deliver",
+            uid=self._uid,
+        )
+        target = ToMailbox(account, folder or detail or INBOX)
+        try:
+            check_loop(stripped.header, path)
+            found = self._store(stripped, reverse, path, target, trace_id)
+        except MaildropError as error:
+            self._recorder.note(
+                trace_id, "not delivered", recipient=path, why=str(error)
+            )
+            raise
+        self._recorder.note(
+            trace_id,
+            "delivered",
+            recipient=path,
+            user=account.name,
+            folder=found[0],
+            uid=found[1],
+        )
+        return found
+
+    def _store(
+        self,
+        stripped: Stripped,
+        sender: Path | None,
+        path: Path,
+        target: ToMailbox,
+        trace_id: str,
+    ) -> tuple[str, int]:
         field = received_here(
             trace_id, self._uid, self._configuration.hostname, self._now(), path
         )
-        reverse = sender if told else stripped.sender
         content = Content.of(stripped.message)
         message = NewMessage(
-            content, head(field, reverse, path), counted=Counted.DELIVERED
+            content, head(field, sender, path), counted=Counted.DELIVERED
         )
         post = Post(self._direct.open, here, self._direct.rights.as_owner, Unwatched())
-        target = ToMailbox(account, folder or detail or INBOX)
         try:
             return at_once(_stored(post, target, message))
         finally:

@@ -32,6 +32,7 @@ from typing import Final
 
 from maildrop.app.alone import Alone
 from maildrop.app.config import find, load
+from maildrop.app.deciding import noting
 from maildrop.app.direct import Direct
 from maildrop.app.schema import Configuration
 from maildrop.delivery.address import split_detail
@@ -144,14 +145,15 @@ def run(arguments: Sequence[str], file: str | None) -> int:
         direct = Direct(configuration)
         account = _account(asked, configuration, direct)
         octets = sys.stdin.buffer.read(configuration.limits.message + 1)
-        Alone(configuration, direct).deliver(
-            account,
-            octets,
-            sender=asked.sender,
-            told=asked.told,
-            detail=asked.detail,
-            folder=asked.folder,
-        )
+        with noting(configuration, direct.rights) as recorder:
+            Alone(configuration, direct, recorder=recorder).deliver(
+                account,
+                octets,
+                sender=asked.sender,
+                told=asked.told,
+                detail=asked.detail,
+                folder=asked.folder,
+            )
     except MaildropError as error:
         defer = isinstance(error, OverQuota) and configuration.quota.full == "defer"
         found = next(status for cls, status in STATUSES if isinstance(error, cls))

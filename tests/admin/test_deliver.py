@@ -47,6 +47,19 @@ def test_a_message_is_stored_with_its_trace(maildrop: Command, home: Path) -> No
     assert octets.endswith(b"+0000\n" + MESSAGE)
 
 
+def test_it_is_known_why(maildrop: Command, home: Path) -> None:
+    (maildrop.directory / "state").mkdir()
+    letter = b"Message-ID: <known@x>\n" + MESSAGE
+    assert maildrop("deliver", "-d", "ann", given=letter).status == 0
+    looping = b"Message-ID: <loop@x>\nReceived: x\nDelivered-To: ann@example.org\n\n"
+    assert maildrop("deliver", "-d", "ann", given=looping).status != 0
+    told = maildrop("why", "<known@x>").out
+    assert "by deliver" in told
+    assert "delivered for ann@example.org to ann: INBOX, uid 1" in told
+    assert "not delivered for ann@example.org" in maildrop("why", "<loop@x>").out
+    assert home.exists()
+
+
 def test_into_an_mbox_too(maildrop: Command, home: Path) -> None:
     assert maildrop("deliver", "-d", "box", given=MESSAGE).status == 0
     assert maildrop("deliver", "-d", "box", given=MESSAGE).status == 0
