@@ -75,9 +75,9 @@ def test_any_value_makes_one_line_of_ascii(
     note_id: str, kind: str, found: dict[str, object]
 ) -> None:
     written = line((1.5, note_id, kind, found))
-    assert written.endswith(b"\n")
-    assert written.count(b"\n") == 1
-    assert all(32 <= octet < 127 for octet in written[:-1])
+    assert written.endswith("\n")
+    assert written.count("\n") == 1
+    assert all(" " <= letter <= "~" for letter in written[:-1])
     value = json.loads(written)
     assert (value["at"], value["id"], value["kind"]) == (1.5, note_id, kind)
 
