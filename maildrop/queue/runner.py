@@ -62,7 +62,9 @@ T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Awaitable[T]]
 
 #: Seconds until an entry that somebody else works on is looked at again.
-_TAKEN: Final = 60.0
+_TAKEN: Final = 2.0
+#: Seconds until one is looked at again at which something of ours failed.
+_FAILED: Final = 60.0
 #: Recipients after which others get a turn.
 _SLICE: Final = 500
 #: Said of an entry whose destinations are crowded: it waits for them, not for a time.
@@ -219,7 +221,7 @@ class Runner:
             self._log.error("{id}: {error}", id=entry_id, error=failure.value)
         else:
             self._log.failure("{id}: the queue failed", failure=failure, id=entry_id)
-        return self._clock.seconds() + _TAKEN
+        return self._clock.seconds() + _FAILED
 
     def _ended(self, again: float | None, entry_id: str) -> None:
         self._working.discard(entry_id)

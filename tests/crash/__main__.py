@@ -1,8 +1,9 @@
 """``python -m tests.crash``: the fault matrix, as a table.
 
-Every operation of ``operations`` on a Maildir and in an mbox, stopped and failed at
-every call that changes the disk (``matrix``); and control files torn, bit-flipped and
-zeroed at many places (``damage``).  Ends with 1 if a message was lost or doubled, a
+Every operation of ``operations`` on a Maildir and in an mbox, and every errand of the
+queue (``queue_world``), stopped and failed at every call that changes the disk
+(``matrix``, ``queue_matrix``); and control files torn, bit-flipped and zeroed at many
+places (``damage``).  Ends with 1 if a message was lost or doubled, a
 number changed, or anything else was not as promised, and says what.
 
     --jobs N      processes (default: as many as the machine has)
@@ -28,6 +29,8 @@ from tests.crash.damage import FILES, Outcome, damage
 from tests.crash.machine import FAULTS
 from tests.crash.matrix import Effort, Row, try_all
 from tests.crash.operations import OPERATIONS
+from tests.crash.queue_matrix import try_errand
+from tests.crash.queue_world import ERRANDS
 
 KINDS = ("lost", "doubled", "renumbered", "other")
 #: Places at which a file is damaged, in each way.
@@ -38,6 +41,11 @@ TRIED = ("kill", "power", *(fault.name for fault in FAULTS), "recovery")
 def one(format_name: str, number: int, effort: Effort) -> Row:
     """One row, in a process of its own."""
     return try_all(format_name, OPERATIONS[number], effort)
+
+
+def errand(format_name: str, number: int, effort: Effort) -> Row:
+    """One row of the queue's."""
+    return try_errand(format_name, ERRANDS[number], effort)
 
 
 def spoil(format_name: str, file: str, places: int) -> Outcome:
@@ -95,6 +103,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for format_name in operation.formats
         if options.only in operation.name
     ]
+    errands = [
+        (format_name, number)
+        for number, one_errand in enumerate(ERRANDS)
+        for format_name in BOXES
+        if options.only in one_errand.name
+    ]
     files = [
         (format_name, file)
         for format_name, names in FILES.items()
@@ -104,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     with ProcessPoolExecutor(options.jobs) as pool:
         waiting = [pool.submit(one, *which, effort) for which in wanted]
+        waiting += [pool.submit(errand, *which, effort) for which in errands]
         spoiling = [
             pool.submit(spoil, *which, _PLACES // options.every) for which in files
         ]
