@@ -38,7 +38,10 @@ KINDS: Final[Mapping[str, str]] = {
         "[; {octets_in} octets in][, {octets_out} out][, since {since}]"
     ),
     # a message on its way in
-    "not accepted": "{what} refused[ from {client}][: {why}][; answered {answer}]",
+    "not accepted": (
+        "{what} refused[ from {client}][, sender {sender}][: {why}]"
+        "[; answered {answer}]"
+    ),
     "recipient": "recipient {recipient} accepted[, goes to {to}]",
     "message": (
         "message[ {message_id}] of {size} octets[ from {sender}][ by {service}]"
@@ -67,6 +70,11 @@ KINDS: Final[Mapping[str, str]] = {
 }
 #: Facts that are told elsewhere, or mean nothing to people.
 _SILENT: Final = frozenset({"session", "of", "~"})
+#: Facts of a kind that say what others do.
+_TWICE: Final = {
+    "login": frozenset({"name"}),
+    "not accepted": frozenset({"recipient"}),
+}
 #: Facts that are moments.
 _MOMENTS: Final = frozenset({"since", "next"})
 _PIECE: Final = re.compile(r"\[([^\]]*?)\{(\w+)\}([^\]]*?)\]|\{(\w+)\}")
@@ -105,7 +113,7 @@ def text(decision: Decision) -> list[str]:
     facts = decision.facts
     steps = facts.get("why")
     steps = steps if isinstance(steps, list) else []
-    told = set(_SILENT)
+    told = {*_SILENT, *_TWICE.get(decision.kind, ())}
     if steps:
         told.add("why")
     known = KINDS.get(decision.kind)
