@@ -202,7 +202,7 @@ class Runner:
                 heapq.heappop(self._due)  # it was planned anew since
                 continue
             if at > now:
-                self._timer = self._clock.callLater(at - now, self._wake)
+                self._wait_until(at)
                 return
             if len(self._working) >= self._limits.entries:
                 return
@@ -211,6 +211,11 @@ class Runner:
             work = Deferred.fromCoroutine(self._work(entry_id))
             work.addErrback(self._broken, entry_id)
             work.addCallback(self._ended, entry_id)
+
+    def _wait_until(self, at: float) -> None:
+        if self._timer is not None:  # set by what began, and ended, just now
+            self._timer.cancel()
+        self._timer = self._clock.callLater(at - self._clock.seconds(), self._wake)
 
     def _wake(self) -> None:
         self._timer = None

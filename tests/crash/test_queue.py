@@ -7,7 +7,7 @@ from tests.crash.queue_matrix import try_errand
 from tests.crash.queue_world import ERRANDS, Errand
 
 #: Of so many stop points one is tried, another one of each errand.
-EVERY = 41
+EVERY = 61
 
 
 @pytest.mark.parametrize("format_name", ["maildir", "mbox"])
@@ -16,6 +16,6 @@ def test_each_recipient_has_it_once_or_the_sender_one_report(
     format_name: str, errand: Errand
 ) -> None:
     offset = ERRANDS.index(errand) * 7 % EVERY
-    row = try_errand(format_name, errand, Effort(EVERY, offset, 1, inner=60))
+    row = try_errand(format_name, errand, Effort(EVERY, offset, 1, inner=90))
     assert row.findings == []
     assert sum(row.tried.values()) > 0

@@ -338,3 +338,15 @@ def test_recipients_of_several_reverse_paths_go_apart(queue: Queue) -> None:
     assert queue.smtp.senders == ["sender@example.org", "owner-list@example.org"]
     reports = sorted(octets.strip() for octets in queue.home.seen)
     assert reports == [b"a@far.example failed", b"b@far.example failed"]
+
+
+def test_one_timer_waits_however_much_is_tried_at_once(
+    queue: Queue, clock: Clock
+) -> None:
+    for number in range(5):
+        add(queue.spool, entry(f"ID{number}", "a@far.example"))
+    queue.smtp.says["a@far.example"] = Kind.WAITING
+    queue.start()
+    for _ in range(5):
+        assert len(clock.getDelayedCalls()) == 1
+        clock.advance(200)
