@@ -3,6 +3,8 @@
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from maildrop.decisions.recorder import Notebook
+from maildrop.decisions.trace import TraceIds
 from maildrop.net.sessions import Session, Sessions
 from tests.net.talker import Talker
 
@@ -73,3 +75,36 @@ def test_the_registry_tells_when_it_is_empty() -> None:
     assert told == ["at once"]
     sessions.remove(two)
     assert told == ["at once", "after the last"]
+
+
+def test_the_end_of_a_session_is_noted_once_with_its_reason() -> None:
+    notebook = Notebook(TraceIds(lambda: 0.0, bytes), lambda: 99.0)
+    sessions = Sessions(notebook)
+    live = session(sessions, "pop3", "ann")
+    live.ending = "nothing heard for too long"
+    sessions.remove(live)
+    sessions.remove(live)
+    [(at, trace, kind, facts)] = notebook.notes
+    assert (at, trace, kind) == (99.0, live.trace, "closed")
+    assert facts["user"] == "ann"
+    assert facts["service"] == "pop3"
+    assert facts["since"] == 12.0
+    assert facts["why"] == "nothing heard for too long"
+
+
+def test_who_is_kicked_was_ended_by_the_administrator() -> None:
+    notebook = Notebook(TraceIds(lambda: 0.0, bytes), lambda: 0.0)
+    sessions = Sessions(notebook)
+    live = session(sessions)
+    live.kick()
+    sessions.remove(live)
+    assert "administrator" in str(notebook.notes[0][3]["why"])
+
+
+def test_a_decision_about_a_message_names_its_connection() -> None:
+    notebook = Notebook(TraceIds(lambda: 0.0, bytes), lambda: 0.0)
+    live = session(Sessions(notebook))
+    live.note_message("M1", "message", size=3)
+    [(_, trace, kind, facts)] = notebook.notes
+    assert (trace, kind) == ("M1", "message")
+    assert facts == {"session": live.trace, "size": 3}
