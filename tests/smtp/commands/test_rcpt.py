@@ -1,8 +1,9 @@
 """RCPT: for whom mail is taken."""
 
 import pytest
+from hypothesis import given, strategies as st
 
-from maildrop.smtp.service import SMTPLimits
+from maildrop.smtp.service import Service, SMTPLimits
 from tests.smtp.conftest import Served
 
 LOGIN = b"AUTH PLAIN AGFsaWNlAHNlY3JldA=="  # alice, secret
@@ -67,3 +68,51 @@ def test_users_that_cannot_be_read_are_a_temporary_error(smtp: Served) -> None:
     smtp.people.broken = True
     smtp.lines(b"MAIL FROM:<a@b>")
     assert smtp.lines(b"RCPT TO:<alice>").startswith(b"451 4.3.0")
+
+
+_LOCALS = st.sampled_from(
+    [
+        b"alice",
+        b"x%far.example",
+        b'"x@far.example"',
+        b"far.example!x",
+        b"postmaster",
+        b"alice+x@far.example",
+    ]
+)
+_DOMAINS = st.sampled_from(
+    [
+        b"example.org",
+        b"far.example",
+        b"example.org.far.example",
+        b"[192.0.2.1]",
+        b"EXAMPLE.ORG",
+        b"",
+    ]
+) | st.from_regex(rb"[a-z0-9.\[\]-]{1,12}", fullmatch=True)
+_ROUTES = st.sampled_from([b"", b"@example.org:", b"@far.example,@example.org:"])
+
+
+@given(_ROUTES, _LOCALS, _DOMAINS, st.sampled_from([Service.SMTP, Service.LMTP]))
+def test_nobody_sends_elsewhere_who_did_not_log_in(
+    route: bytes, local: bytes, domain: bytes, service: Service
+) -> None:
+    """No open relay: of what is taken nothing leaves, whoever it is written to."""
+    served = Served(service, "/nonexistent")
+    served.connect()
+    served.lines(b"LHLO x" if service is Service.LMTP else b"EHLO x")
+    served.lines(b"MAIL FROM:<alice@example.org>")
+    address = b"<" + route + local + b"@" * bool(domain) + domain + b">"
+    if served.codes(b"RCPT TO:" + address) == [250]:
+        served.lines(b"DATA")
+        assert served.say(b"Subject: x\r\n\r\n.\r\n").startswith(b"250")
+    assert served.outbox.entries == []
+
+
+@given(_LOCALS, _DOMAINS)
+def test_submission_takes_nothing_before_a_login(local: bytes, domain: bytes) -> None:
+    served = Served(Service.SUBMISSION, "/nonexistent")
+    served.connect("127.0.0.1")
+    served.lines(b"EHLO x")
+    assert served.codes(b"MAIL FROM:<alice@example.org>") == [530]
+    assert served.codes(b"RCPT TO:<" + local + b"@" + domain + b">") == [503]
