@@ -223,6 +223,8 @@ class Agent:
         """Refuse those of whom nothing was done; queue what is left of the others."""
         recipients = delivery.recipients
         outcomes = [_outcome(each) for each in parts]
+        if all(map(_is_over, recipients, parts)):
+            return outcomes
         numbers = range(len(recipients))
         tried = []
         for group in [numbers] if together else [range(n, n + 1) for n in numbers]:
@@ -320,6 +322,14 @@ class Agent:
             folder=outcome.folder,
             uid=outcome.uid,
         )
+
+
+def _is_over(recipient: Recipient, parts: Sequence[_Part]) -> bool:
+    """Whether all is done, and nobody is to be told."""
+    for part in parts:
+        if part.copy is None or part.copy.error is not None:
+            return False
+    return not recipient.notify
 
 
 def _outcome(parts: Sequence[_Part]) -> Outcome:

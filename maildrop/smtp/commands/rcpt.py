@@ -69,10 +69,10 @@ async def rcpt(session: Session, argument: bytes) -> None:
         to=[shown(each) for each in recipient.actions],
         why=[reason for each in recipient.actions for reason in each.why],
     )
-    notify = tuple(sorted(each.decode() for each in command.notify))
-    transaction.recipients.append(
-        replace(recipient, original=command.original, notify=notify)
-    )
+    if command.notify or command.original:
+        notify = tuple(sorted(each.decode() for each in command.notify))
+        recipient = replace(recipient, original=command.original, notify=notify)
+    transaction.recipients.append(recipient)
     session.state = State.RCPT
     session.reply(_ACCEPTED)
 
