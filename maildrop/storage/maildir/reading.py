@@ -151,6 +151,7 @@ class Reading:
         began = self._host.monotonic()
         if began < self._not_before:
             return None
+        waits = self._host.waits()
         table = self._ledger.table
         rows = table.rows(uids)
         sizes = [table.sizes[row] for row in rows]
@@ -164,6 +165,6 @@ class Reading:
                 return None
             messages.append(message)
         ended = self._host.monotonic()
-        if ended - began > _SLOW:
+        if ended - began > _SLOW and self._host.waits() != waits:
             self._not_before = ended + _PAUSE
         return messages
