@@ -19,7 +19,8 @@ and, in a process that has listed the directory before, its inode.
                                              nobody was told a piece of the message
     listing    the inode that it had         the same: it is not opened
                another inode                 what the digest says; without one the same
-                                             if size and time are
+                                             if size and time are, and it was given the
+                                             time later, as copied files are
 
 Messages restored from a backup: a file that is back before anybody looked is the
 message that it was, with its UID, if it holds the same; so is one that came back under
@@ -57,6 +58,8 @@ from maildrop.storage.maildir.scan import split
 
 #: So many inodes are looked up in names; more are taken as they are found.
 _NAMED_MAX: Final = 64
+#: Seconds from writing to the last change of the inode: more, and it is a copy.
+_COPIED_LATER: Final = 2.0
 #: What tells a message from others.
 Mark = tuple[bytes] | tuple[bytes, int, int]
 _INODE: Final = re.compile(rb"V[0-9A-F]+I([0-9A-F]+)Q")
@@ -154,9 +157,14 @@ class Contents:
         held = self._holds(row, message)
         if held is not None:
             return held
-        return modified == table.dates[row] and self.is_same(
-            row, octets, modified, message
-        )
+        if modified != table.dates[row] or self._is_new(path):
+            return False
+        return self.is_same(row, octets, modified, message)
+
+    def _is_new(self, path: bytes) -> bool:
+        """Whether a file was written when its time says so, not copied later."""
+        facts = self._folder.facts(*split(path))
+        return facts is not None and facts.st_ctime - facts.st_mtime < _COPIED_LATER
 
 
 class Inodes(Follower):

@@ -153,6 +153,23 @@ def test_a_message_of_which_only_the_header_was_read_gets_its_name_back(
     assert list(inbox.table.uids) == [2]
 
 
+@pytest.mark.parametrize("age", [0, 1000])
+def test_a_copy_of_a_message_that_was_never_read_whole_is_known_by_its_age(
+    open_store: OpenStore, root: Path, age: int
+) -> None:
+    """Within one second it may be an edit; with the times of long ago it is a copy."""
+    inbox = open_store().open("INBOX")
+    path = root / "new" / "1.M1P1.host,S=18,W=21"
+    path.write_bytes(b"Subject: x\n\nfirst\n")
+    times = (path.stat().st_mtime - age,) * 2
+    os.utime(path, times)
+    inbox.look()
+    put(path, b"Subject: x\n\n" + (b"first\n" if age else b"other\n"))
+    os.utime(path, times)
+    inbox.look()
+    assert list(inbox.table.uids) == [1 if age else 2]
+
+
 def test_a_message_restored_after_it_was_seen_to_be_gone_is_new_and_has_its_uidl(
     inbox: MaildirMailbox, root: Path, tmp_path: Path
 ) -> None:
