@@ -169,6 +169,11 @@ class Together(RuleBasedStateMachine):
 
     # -- deliveries and foreign changes that both formats know
 
+    def deliverable(self) -> bool:
+        """Whether procmail leaves what is there as it is."""
+        return True
+
+    @precondition(lambda self: self.deliverable())
     @rule(program=st.sampled_from(["procmail", "dovecot"]))
     def deliver(self, program: str) -> None:
         text = self.text()
@@ -230,6 +235,7 @@ class Together(RuleBasedStateMachine):
         text = canonical(self.text())
         self.work(lambda: deliver(self.server, self.user, text), adds=1)
 
+    @precondition(lambda self: self.deliverable())
     @rule()
     def all_at_once(self) -> None:
         """Deliveries of two worlds, and a session that flags, at the same time."""

@@ -40,6 +40,10 @@ class MboxTogether(Together):
         """CRLF line ends are beyond mutt, s-nail and formail."""
         return b"\r" not in self.octets()
 
+    def deliverable(self) -> bool:
+        """Procmail writes on where the file ends, if that is in the midst of a line."""
+        return not self.octets() or self.octets().endswith((b"\n\n", b"\n\r\n"))
+
     def stored(self) -> list[Stored]:
         """Its messages."""
         return [each for each in parse(self.octets()) if not each.pseudo]
@@ -55,7 +59,7 @@ class MboxTogether(Together):
     def append_with_dotlock(self) -> None:
         text = self.text().replace(b"\nFrom ", b"\n>From ")
         text = b"From a@example.org Thu Jan  1 12:34:56 2026\n" + text + b"\n"
-        if not self.octets() or self.octets().endswith((b"\n\n", b"\n\r\n")):
+        if self.deliverable():
             self.work(lambda: self.programs.append(text), adds=1)
 
     @precondition(lambda self: self.readable())
