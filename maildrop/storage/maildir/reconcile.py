@@ -126,7 +126,7 @@ class Reconciler:
         paths = [name + end for name, end in zip(names, ends, strict=True)]
         for row in self.rows_in_new():
             paths[row] = NEW + names[row]
-        if any(table.keywords):
+        if not table.keywords.empty:
             for row, keywords in enumerate(table.keywords):
                 if keywords:
                     paths[row] = self.path_of(row)
@@ -214,9 +214,9 @@ class Reconciler:
             listed |= self._look_again(findings, names)
         if findings.doubled:
             self._part(findings, row_of)
-        self._look_into(findings, names, expected, listed)
         if findings.missing and findings.new:
-            self._reunite(findings, names)
+            self._reunite(findings, names, listed)
+        self._look_into(findings, names, expected, listed)
         return findings
 
     def _list(self) -> dict[bytes, int]:
@@ -271,7 +271,9 @@ class Reconciler:
             findings.kept[base] = table.keywords[row]
         findings.missing.sort()
 
-    def _reunite(self, findings: Findings, names: Sequence[bytes]) -> None:
+    def _reunite(
+        self, findings: Findings, names: Sequence[bytes], listed: Mapping[bytes, int]
+    ) -> None:
         """Is what is missing there under another name?  It gets its own back."""
         if len(findings.new) > _READ_MAX or len(findings.missing) > _READ_MAX:
             return
@@ -291,6 +293,7 @@ class Reconciler:
                 del findings.new[base]
                 findings.missing.remove(its)
                 findings.moved[its] = self._rename(path, names[its])
+                self._inodes.numbers[its] = listed.get(path, 0)
 
     def _part(self, findings: Findings, row_of: RowOf) -> None:
         """Several files have one base name."""

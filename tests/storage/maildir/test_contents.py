@@ -153,9 +153,10 @@ def test_a_message_of_which_only_the_header_was_read_gets_its_name_back(
     assert list(inbox.table.uids) == [2]
 
 
+@pytest.mark.parametrize("header_read", [False, True])
 @pytest.mark.parametrize("age", [0, 1000])
 def test_a_copy_of_a_message_that_was_never_read_whole_is_known_by_its_age(
-    open_store: OpenStore, root: Path, age: int
+    open_store: OpenStore, root: Path, age: int, *, header_read: bool
 ) -> None:
     """Within one second it may be an edit; with the times of long ago it is a copy."""
     inbox = open_store().open("INBOX")
@@ -164,6 +165,8 @@ def test_a_copy_of_a_message_that_was_never_read_whole_is_known_by_its_age(
     times = (path.stat().st_mtime - age,) * 2
     os.utime(path, times)
     inbox.look()
+    if header_read:
+        inbox.fragments(b"ENVELOPE", [1])
     put(path, b"Subject: x\n\n" + (b"first\n" if age else b"other\n"))
     os.utime(path, times)
     inbox.look()
