@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -186,12 +187,10 @@ class Way:
 
 
 @pytest.fixture
-def clean() -> Iterator[list[Path]]:
-    """Directories that go away at the end."""
-    directories: list[Path] = []
-    yield directories
-    for directory in directories:
-        shutil.rmtree(directory, ignore_errors=True)
+def ending() -> Iterator[ExitStack]:
+    """Stops servers, and takes their directories away, whatever happened."""
+    with ExitStack() as stack:
+        yield stack
 
 
 def maildrop(user: User, namespace: str = "/") -> Server:
@@ -201,11 +200,12 @@ def maildrop(user: User, namespace: str = "/") -> Server:
     return server
 
 
-def test_dovecots_maildir_moves_in_and_out(clean: list[Path]) -> None:
+def test_dovecots_maildir_moves_in_and_out(ending: ExitStack) -> None:
     old = Dovecot("maildir", separator=".")
     user = User("maria", uid=old.uid)
     new = maildrop(user, ".")
-    clean += [old.directory, new.directory]
+    ending.push(old)
+    ending.push(new)
     random = chance(1)
     Way(
         old,
@@ -217,11 +217,12 @@ def test_dovecots_maildir_moves_in_and_out(clean: list[Path]) -> None:
     ).go()
 
 
-def test_dovecots_mbox_files_move_in_and_out(clean: list[Path]) -> None:
+def test_dovecots_mbox_files_move_in_and_out(ending: ExitStack) -> None:
     old = Dovecot("mbox")
     user = User("maria", "mbox", uid=old.uid)
     new = maildrop(user)
-    clean += [old.directory, new.directory]
+    ending.push(old)
+    ending.push(new)
     random = chance(2)
     Way(
         old,
@@ -236,11 +237,12 @@ def test_dovecots_mbox_files_move_in_and_out(clean: list[Path]) -> None:
     ).go()
 
 
-def test_couriers_maildir_moves_in_and_out(clean: list[Path]) -> None:
+def test_couriers_maildir_moves_in_and_out(ending: ExitStack) -> None:
     old = Courier()
     user = User("maria", uid=old.uid)
     new = maildrop(user, "INBOX.")
-    clean += [old.directory, new.directory]
+    ending.push(old)
+    ending.push(new)
     random = chance(3)
     Way(
         old,
@@ -262,13 +264,14 @@ MESSAGES = b"".join(
 
 
 def test_an_mbox_of_uw_imap_and_mutt_moves_in_and_out(
-    clean: list[Path], programs: Programs
+    ending: ExitStack, programs: Programs
 ) -> None:
     # Dovecot without an index reads what UW-IMAP left, and so stands in for it.
     old = Dovecot("mbox", more="protocol pop3 {\n  pop3_uidl_format = %08Xv%08Xu\n}")
     user = User("maria", "mbox", uid=old.uid)
     new = maildrop(user)
-    clean += [old.directory, new.directory]
+    ending.push(old)
+    ending.push(new)
     mail = old.home / "mail"
     mail.mkdir()
     (old.home / "source").write_bytes(MESSAGES)
