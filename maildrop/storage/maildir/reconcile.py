@@ -126,7 +126,7 @@ class Reconciler:
         paths = [name + end for name, end in zip(names, ends, strict=True)]
         for row in self.rows_in_new():
             paths[row] = NEW + names[row]
-        if not table.keywords.empty:
+        if any(table.keywords):
             for row, keywords in enumerate(table.keywords):
                 if keywords:
                     paths[row] = self.path_of(row)
