@@ -20,7 +20,8 @@ and, in a process that has listed the directory before, its inode.
     listing    the inode that it had         the same: it is not opened
                another inode                 what the digest says; without one the same
                                              if size and time are, and it was given the
-                                             time later, as copied files are
+                                             time later, as copied files are; or if all
+                                             files have other inodes: a mailbox copied
 
 Messages restored from a backup: a file that is back before anybody looked is the
 message that it was, with its UID, if it holds the same; so is one that came back under
@@ -46,8 +47,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+from maildrop.mailbox.column import cut
 from maildrop.mailbox.marked import Follower
-from maildrop.mailbox.table import MessageTable, cut
+from maildrop.mailbox.table import MessageTable
 from maildrop.message.header import header_end
 from maildrop.storage.index.columns import U32
 from maildrop.storage.index.fragments import DIGEST, HEADER_DIGEST, Fragments, digest
@@ -143,10 +145,15 @@ class Contents:
             return False
         return self._holds(row, message) is not False
 
-    def is_still(self, row: int, path: bytes) -> bool:
+    def is_still(self, row: int, path: bytes, *, copied: bool = False) -> bool:
         """Whether a file that has another inode than before is the message of a row.
 
         One that cannot be read just now is taken to be.
+
+        Args:
+            row: The row.
+            path: Where the file is.
+            copied: All files of the mailbox have other inodes.
         """
         found = self._folder.read(*split(path))
         if found is None:
@@ -157,14 +164,14 @@ class Contents:
         held = self._holds(row, message)
         if held is not None:
             return held
-        if modified != table.dates[row] or self._is_new(path):
+        if modified != table.dates[row] or not (copied or self._is_older(path)):
             return False
         return self.is_same(row, octets, modified, message)
 
-    def _is_new(self, path: bytes) -> bool:
-        """Whether a file was written when its time says so, not copied later."""
+    def _is_older(self, path: bytes) -> bool:
+        """Whether a file has a time from before it was made: it was copied."""
         facts = self._folder.facts(*split(path))
-        return facts is not None and facts.st_ctime - facts.st_mtime < _COPIED_LATER
+        return facts is None or facts.st_ctime - facts.st_mtime >= _COPIED_LATER
 
 
 class Inodes(Follower):

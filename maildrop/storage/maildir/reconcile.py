@@ -126,7 +126,7 @@ class Reconciler:
         paths = [name + end for name, end in zip(names, ends, strict=True)]
         for row in self.rows_in_new():
             paths[row] = NEW + names[row]
-        if any(table.keywords):
+        if not table.keywords.empty:
             for row, keywords in enumerate(table.keywords):
                 if keywords:
                     paths[row] = self.path_of(row)
@@ -256,10 +256,14 @@ class Reconciler:
         for row, path in findings.moved.items():
             now[row] = listed.get(path, 0)
         table = self._ledger.table
+        rows = list(self._inodes.compare(range(len(names)), names, now))
+        copied = 1 < len(rows) == len(names)
         others = {
             row
-            for row in self._inodes.compare(range(len(names)), names, now)
-            if not self.contents.is_still(row, findings.moved.get(row, expected[row]))
+            for row in rows
+            if not self.contents.is_still(
+                row, findings.moved.get(row, expected[row]), copied=copied
+            )
         }
         others.update(table.rows(sorted(self._replaced)))
         self._replaced.clear()
