@@ -20,7 +20,7 @@ and, in a process that has listed the directory before, its inode.
     listing    the inode that it had         the same: it is not opened
                another inode                 what the digest says; without one the same
                                              if size and time are, and it was given the
-                                             time later, as copied files are; or if all
+                                             time later, as copied files are; or if most
                                              files have other inodes: a mailbox copied
 
 Messages restored from a backup: a file that is back before anybody looked is the
@@ -153,7 +153,7 @@ class Contents:
         Args:
             row: The row.
             path: Where the file is.
-            copied: All files of the mailbox have other inodes.
+            copied: Most files of the mailbox have other inodes.
         """
         found = self._folder.read(*split(path))
         if found is None:

@@ -53,6 +53,11 @@ _READ_MAX: Final = 64
 _SIZE_MAX: Final = 0xFFFFFFFF
 
 
+def _is_copied(others: Sequence[int], rows: Sequence[object]) -> bool:
+    """Whether so many rows have other inodes that it was the mailbox that changed."""
+    return len(others) > 1 and 2 * len(others) > len(rows)
+
+
 def note_of(uid: int) -> bytes:
     """The note that keeps a file name which is not as we would write it."""
     return b"name/%d" % uid
@@ -195,8 +200,11 @@ class Reconciler:
         bases = [names.name(row) for row in rows]
         now = array(U32, map(listed.__getitem__, expected))
         others = self._inodes.compare(rows, bases, now)
+        copied = _is_copied(others, rows)
         paths = dict(zip(rows, expected, strict=True))
-        if not all(self.contents.is_still(row, paths[row]) for row in others):
+        if not all(
+            self.contents.is_still(row, paths[row], copied=copied) for row in others
+        ):
             self._replaced.update(self._ledger.table.uids[row] for row in others)
             return None
         return findings
@@ -257,7 +265,7 @@ class Reconciler:
             now[row] = listed.get(path, 0)
         table = self._ledger.table
         rows = list(self._inodes.compare(range(len(names)), names, now))
-        copied = 1 < len(rows) == len(names)
+        copied = _is_copied(rows, names)
         others = {
             row
             for row in rows

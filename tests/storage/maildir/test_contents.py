@@ -173,6 +173,23 @@ def test_a_copy_of_a_message_that_was_never_read_whole_is_known_by_its_age(
     assert list(inbox.table.uids) == [1 if age else 2]
 
 
+def test_a_whole_mailbox_with_other_inodes_was_copied(
+    open_store: OpenStore, root: Path, tmp_path: Path
+) -> None:
+    """Even one that was written a moment ago, and of which no digest is known."""
+    open_store().open("INBOX")
+    for number in (1, 2):
+        name = f"{number}.M1P1V1I1Q{number}.host,S=18,W=21"
+        (root / "new" / name).write_bytes(b"Subject: x\n\nbody%d\n" % number)
+    assert list(open_store().open("INBOX").table.uids) == [1, 2]
+    shutil.copytree(root, tmp_path / "copy")
+    shutil.rmtree(root)
+    (tmp_path / "copy").rename(root)
+    for directory in ("new", "cur"):
+        os.utime(root / directory)
+    assert list(open_store().open("INBOX").table.uids) == [1, 2]
+
+
 def test_a_message_restored_after_it_was_seen_to_be_gone_is_new_and_has_its_uidl(
     inbox: MaildirMailbox, root: Path, tmp_path: Path
 ) -> None:
