@@ -25,6 +25,7 @@ from maildrop.storage.index.columns import U32
 from maildrop.storage.index.fragments import Fragments, cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
+from maildrop.storage.maildir.arriving import arrivals
 from maildrop.storage.maildir.contents import Contents, Inodes, Mark, written
 from maildrop.storage.maildir.delivery import finish
 from maildrop.storage.maildir.folder import INODE_BITS, Folder
@@ -359,12 +360,19 @@ class Reconciler:
         arrived = sorted(findings.new.items(), key=lambda item: order(item[0]))
         inodes: list[int] = []
         keep = len(arrived) <= _READ_MAX
-        for base, path in arrived:
-            before = findings.kept.get(base, 0)
-            inode = self._append(uid, path, before, batch, keep=keep)
-            if inode:
-                inodes.append(inode)
-                uid += 1
+        files = iter(arrived)
+        while found := arrivals(self._folder, files, findings.kept):
+            run, other = found
+            batch.extend(uid, run.sizes, run.dates, run.flags, run.names, self._now)
+            inodes += run.inodes
+            uid += len(run.names)
+            if other is not None:
+                base, path = other
+                before = findings.kept.get(base, 0)
+                inode = self._append(uid, path, before, batch, keep=keep)
+                if inode:
+                    inodes.append(inode)
+                    uid += 1
         return inodes
 
     def _forget_notes(self, uids: Sequence[int], batch: Batch) -> None:
