@@ -69,8 +69,7 @@ def narrow(numbers: "array[int]") -> "array[int]":
     if numbers.itemsize == 4 or not numbers:
         return numbers
     halves = array(_NARROW, numbers.tobytes())
-    fit = not halves[1 - _LOW :: 2].tobytes().strip(b"\0")
-    return halves[_LOW::2] if fit else numbers
+    return halves[_LOW::2] if _are_zeros(halves[1 - _LOW :: 2]) else numbers
 
 
 def widen(numbers: "array[int]", code: str) -> "array[int]":
@@ -100,7 +99,7 @@ class Column(Sequence[int]):
 
     def _put(self, numbers: "array[int]") -> None:
         """Have these numbers."""
-        if not numbers.tobytes().strip(b"\0"):
+        if _are_zeros(numbers):
             self._state: tuple[array[int] | None, tuple[int, ...]] = None, ()
             self._zeros = len(numbers)
         else:
@@ -248,6 +247,11 @@ class Column(Sequence[int]):
         wide = widen(numbers if numbers is not None else self[:], self._code)
         self._state = wide, gone
         return wide
+
+
+def _are_zeros(numbers: "array[int]") -> bool:
+    octets = numbers.tobytes()
+    return octets == bytes(len(octets))
 
 
 def _place(row: int, gone: Sequence[int]) -> int:
