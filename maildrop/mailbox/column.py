@@ -129,23 +129,21 @@ class Column(Sequence[int]):
     def __getitem__(self, row: slice) -> "array[int]": ...
     def __getitem__(self, row: int | slice) -> "int | array[int]":
         numbers, gone = self._state
+        if numbers is not None and not gone:
+            return numbers[row]
         if isinstance(row, slice):
             return self._part(numbers, gone, row)
         if numbers is None:
             if not -self._zeros <= row < self._zeros:
                 raise IndexError("no such row")
             return 0
-        if gone:
-            row = _place(range(len(numbers) - len(gone))[row], gone)
-        return numbers[row]
+        return numbers[_place(range(len(numbers) - len(gone))[row], gone)]
 
     def _part(
         self, numbers: "array[int] | None", gone: tuple[int, ...], rows: slice
     ) -> "array[int]":
         if numbers is None:
             return array(_NARROW, bytes(4 * len(range(self._zeros)[rows])))
-        if not gone:
-            return numbers[rows]
         first, last, step = rows.indices(len(numbers) - len(gone))
         if step != 1 or first >= last:
             return without(numbers, gone)[rows]
@@ -165,6 +163,12 @@ class Column(Sequence[int]):
 
     def __repr__(self) -> str:
         return f"Column({self._code!r}, {list(self)})"
+
+    def at(self, rows: Sequence[int]) -> Sequence[int]:
+        """Those of some rows."""
+        if isinstance(rows, range) and rows.step == 1:
+            return self[rows.start : rows.stop]
+        return [self[row] for row in rows]
 
     def numbers(self) -> "array[int]":
         """All of them; not to be changed, and it may grow."""

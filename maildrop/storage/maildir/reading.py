@@ -93,8 +93,9 @@ class Reading:
         row = self._ledger.table.row(uid)
         if row is None:
             return None
-        size = self._ledger.table.sizes[row]
-        message, same = self._of_row(row, size)
+        table = self._ledger.table
+        size = table.sizes[row]
+        message, same = self._of_row(row, size, table.dates[row])
         if message is None:
             return None
         if not same:
@@ -107,7 +108,7 @@ class Reading:
                 self._ledger.commit(batch)
         return message
 
-    def _of_row(self, row: int, size: int) -> tuple[bytes | None, bool]:
+    def _of_row(self, row: int, size: int, date: int) -> tuple[bytes | None, bool]:
         """What the file of a row holds, and whether that is the message it was."""
         name, mark = split(self._path_of(row))
         found = self._folder.read(name, mark)
@@ -115,7 +116,7 @@ class Reading:
             return None, True
         octets, modified = found
         message = canonical(octets, size)
-        if len(message) == size and modified == self._ledger.table.dates[row]:
+        if len(message) == size and modified == date:
             return message, True  # as is_same would say
         return message, self._contents.is_same(row, octets, modified, message)
 
@@ -154,13 +155,13 @@ class Reading:
         waits = self._host.waits()
         table = self._ledger.table
         rows = table.rows(uids)
-        sizes = [table.sizes[row] for row in rows]
+        sizes, dates = table.sizes.at(rows), table.dates.at(rows)
         if len(rows) != len(uids) or sum(sizes) > _OCTETS:
             return None
         read_only = self._ledger.read_only
         messages: list[bytes | None] = []
-        for row, size in zip(rows, sizes, strict=True):
-            message, same = self._of_row(row, size)
+        for row, size, date in zip(rows, sizes, dates, strict=True):
+            message, same = self._of_row(row, size, date)
             if message is None or not same or (len(message) != size and not read_only):
                 return None
             messages.append(message)
