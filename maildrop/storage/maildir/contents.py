@@ -74,14 +74,18 @@ class Contents:
         folder: The directories.
         ledger: Sizes and dates.
         pieces: The digests.
+
+    Attributes:
+        inodes: The inode of each row's file.
     """
 
-    __slots__ = ("_folder", "_ledger", "_pieces")
+    __slots__ = ("_folder", "_ledger", "_pieces", "inodes")
 
     def __init__(self, folder: Folder, ledger: Ledger, pieces: Fragments) -> None:
         self._folder = folder
         self._ledger = ledger
         self._pieces = pieces
+        self.inodes = Inodes(ledger.table)
 
     def digest(self, row: int) -> bytes:
         """The digest of a row's message; empty when it is not known."""
@@ -194,6 +198,15 @@ class Inodes(Follower):
     def follow(self) -> None:
         """Have a number for each row; nothing is known of those that came."""
         self.numbers.frombytes(bytes(4 * (len(self._table) - len(self.numbers))))
+
+    def met(self, row: int, inode: int) -> bool:
+        """Whether a file that was opened is the one known; one is known from then."""
+        if row >= len(self.numbers):
+            self.follow()
+        was = self.numbers[row]
+        if not was:
+            self.numbers[row] = inode
+        return was in {0, inode}
 
     def removing(self, rows: Sequence[int], flags: bytearray) -> None:
         """Rows (ascending) are about to be removed."""

@@ -18,7 +18,7 @@ from maildrop.message.header import header_end
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.maildir.contents import Contents
-from maildrop.storage.maildir.folder import Folder, canonical
+from maildrop.storage.maildir.folder import MESSAGE_MAX, Folder, canonical
 from maildrop.storage.maildir.names import base_of, sizes as file_sizes
 from maildrop.storage.maildir.scan import split
 
@@ -110,12 +110,18 @@ class Reading:
 
     def _of_row(self, row: int, size: int, date: int) -> tuple[bytes | None, bool]:
         """What the file of a row holds, and whether that is the message it was."""
-        name, mark = split(self._path_of(row))
-        found = self._folder.read(name, mark)
+        path = self._path_of(row)
+        name, mark = split(path)
+        found = self._folder.read_begin(name, mark, MESSAGE_MAX)
         if found is None:
             return None, True
-        octets, modified = found
+        octets, modified, _, inode = found
         message = canonical(octets, size)
+        if not self._contents.inodes.met(row, inode):
+            same = self._contents.is_still(row, path)
+            if same:
+                self._contents.inodes.numbers[row] = inode
+            return message, same
         if len(message) == size and modified == date:
             return message, True  # as is_same would say
         return message, self._contents.is_same(row, octets, modified, message)
@@ -131,7 +137,7 @@ class Reading:
         found = self._folder.read_begin(name, mark, _HEADER)
         if found is None:
             return None
-        octets, modified, file_size = found
+        octets, modified, file_size, _ = found
         size = self._ledger.table.sizes[row]
         sizes = file_sizes(base_of(name))
         if modified != self._ledger.table.dates[row] or sizes != (file_size, size):

@@ -26,7 +26,7 @@ from maildrop.storage.index.fragments import Fragments, cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.maildir.arriving import arrivals
-from maildrop.storage.maildir.contents import Contents, Inodes, Mark, written
+from maildrop.storage.maildir.contents import Contents, Mark, written
 from maildrop.storage.maildir.delivery import finish
 from maildrop.storage.maildir.folder import INODE_BITS, Folder
 from maildrop.storage.maildir.keywords import named_letters
@@ -97,9 +97,9 @@ class Reconciler:
         self._in_new = Marked(_MASK_NEW)
         ledger.table.followed.append(self._in_new)
         self._now = 0
-        self._inodes = Inodes(ledger.table)
         self._replaced: set[int] = set()
         self.contents = Contents(folder, ledger, pieces)
+        self._inodes = self.contents.inodes
 
     # -- names
 

@@ -229,6 +229,23 @@ def table_of(count: int) -> MessageTable:
     return table
 
 
+def test_an_edit_within_the_second_is_seen_by_who_reads_before_anybody_looks(
+    open_store: OpenStore, root: Path
+) -> None:
+    inbox = open_store().open("INBOX")
+    new = NewMessage(Content.of(OCTETS), flags=SEEN)
+    inbox.publish(inbox.stage([new]), None)
+    inbox.copy([1], inbox)
+    assert inbox.read_many([1, 2]) == [OCTETS, OCTETS]
+    path = min((root / "cur").iterdir(), key=lambda path: len(path.name))
+    mtime = path.stat().st_mtime
+    put(path, OCTETS.swapcase().replace(b"\r\n", b"\n"))
+    os.utime(path, (mtime, mtime))
+    assert inbox.read_at_once([1, 2]) is None
+    assert sorted(inbox.read_many([1, 2]), key=str) == [None, OCTETS]
+    assert inbox.read_many([3]) == [OCTETS.swapcase()]
+
+
 def test_inodes_follow_their_rows_through_removals() -> None:
     table = table_of(3)
     inodes = Inodes(table)
