@@ -64,10 +64,13 @@ def add(
     flags: int = 0,
     keywords: tuple[str, ...] = (),
     lines: int = 6,
+    date: int | None = None,
 ) -> list[int]:
     """Deliver messages, all or none; their UIDs."""
     new = [
-        NewMessage(Content.of(message(n, lines)), flags=flags, keywords=keywords)
+        NewMessage(
+            Content.of(message(n, lines)), flags=flags, keywords=keywords, date=date
+        )
         for n in numbers
     ]
     staged = mailbox.stage(new)
