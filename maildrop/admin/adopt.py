@@ -12,6 +12,7 @@ is damaged, 75 when the other server is at work, 77 without the rights.
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,6 +81,12 @@ class Servers(TypedDict):
     show_default=True,
     help="Whose files are read; auto goes by those that are there.",
 )
+@click.option(
+    "--user",
+    metavar="NAME",
+    help="Whose mail PATH is; for --from cyrus, where PATH is in Cyrus' spool and its "
+    "messages are copied.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken over.")
 @click.option(
     "--accept-loss", is_flag=True, help="Go on where not everything can be kept."
@@ -100,6 +107,7 @@ def adopt(
     path: str | None,
     everybody: bool,
     server: str,
+    user: str | None,
     dry_run: bool,
     accept_loss: bool,
     uidl: str,
@@ -118,8 +126,14 @@ def adopt(
         raise Failed(EX_USAGE, "name the PATH of a user's mail, or give --all")
     configuration = setting.reading().configuration
     adopting = Adopting(configuration)
-    accounts = adopting.accounts() if path is None else [adopting.account_at(path)]
-    wanted = Wanted(server, dry_run, accept_loss, uidl.encode("ascii", "replace"))
+    accounts = adopting.accounts()
+    if user is not None:
+        accounts = iter([adopting.account(user)])
+    elif path is not None:
+        accounts = iter([adopting.account_at(path)])
+    form = uidl.encode("ascii", "replace")
+    spool = os.path.abspath(path) if path is not None and server == "cyrus" else ""
+    wanted = Wanted(server, dry_run, accept_loss, form, spool)
     return _all(adopting, accounts, wanted, as_json=as_json)
 
 

@@ -20,13 +20,14 @@ from maildrop.durable import translated
 from maildrop.errors import ConfigurationError, PermanentError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
-from maildrop.storage.foreign import courier, dovecot, lists, maildir, mbox
+from maildrop.storage.foreign import courier, cyrus, dovecot, lists, maildir, mbox
 from maildrop.storage.foreign.detecting import detect, refuse_busy, refuse_unknown
 from maildrop.storage.foreign.facts import Facts
 from maildrop.storage.foreign.maildir import Folder
 from maildrop.storage.foreign.taking import Taken
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.uid_validity import next_uid_validity
+from maildrop.storage.maildir.layout import directory_of
 from maildrop.storage.mbox.store import MboxStore
 
 __all__ = ["Adopted", "Adopting", "Taken", "Wanted"]
@@ -49,6 +50,7 @@ class Wanted:
         server: ``auto``, or whose files are read.
         dry_run: Only say what would be taken over.
         accept_loss: Go on where not everything can be kept.
+        spool: Directory of Cyrus' spool that is copied; empty to adopt in place.
         uidl: Form of POP3 unique ids, where the server's own is not its default.
     """
 
@@ -56,6 +58,7 @@ class Wanted:
     dry_run: bool = False
     accept_loss: bool = False
     uidl: bytes = b""
+    spool: str = ""
 
 
 @dataclass(slots=True)
@@ -100,6 +103,14 @@ class Adopting:
         """All accounts."""
         return map(self._direct.account, self._direct.names())
 
+    def account(self, name: str) -> Account:
+        """One account.
+
+        Raises:
+            NoSuchUser: There is none of this name.
+        """
+        return self._direct.account(name)
+
     def account_at(self, path: str) -> Account:
         """The account whose mail lies at a path.
 
@@ -129,6 +140,8 @@ class Adopting:
             MailboxInUse: The other server is at work on it.
         """
         kind, _, paths = account.location.partition(":")
+        if wanted.server == "cyrus":
+            return self._cyrus(account, kind, paths, wanted, progress)
         with self._direct.rights.as_owner(account):
             if kind == "maildir":
                 return self._maildir(account, paths, wanted, progress)
@@ -171,6 +184,84 @@ class Adopting:
             adopted.mailboxes.append(taken)
         self._lists(account, root, server, adopted, wanted)
         return adopted
+
+    def _cyrus(
+        self,
+        account: Account,
+        kind: str,
+        root: str,
+        wanted: Wanted,
+        progress: Progress,
+    ) -> Adopted:
+        """Copy what lies in the spool, then take it over."""
+        if kind != "maildir" or not wanted.spool:
+            raise PermanentError(
+                "mail of Cyrus is copied: name the user's directory in the spool, and"
+                " with --user a user whose mail lies in a Maildir"
+            )
+        with self._direct.rights.as_root():
+            found = cyrus.spooled(wanted.spool, account.name.partition("@")[0])
+        adopted = Adopted(account.name, f"{len(found)} mailboxes in {wanted.spool}")
+        for mailbox in found:
+            facts = cyrus.facts_of(mailbox)
+            if facts.losses and not wanted.dry_run and not wanted.accept_loss:
+                raise PermanentError(
+                    f"mailbox {mailbox.name}: {'; '.join(facts.losses)}."
+                    " Give --accept-loss to take over the rest"
+                )
+            with self._direct.store(account) as store:
+                adopted.mailboxes.append(
+                    self._copied(store, root, mailbox, facts, wanted, progress)
+                )
+        names = [taken.mailbox for taken in adopted.mailboxes]
+        adopted.special_use = lists.special_uses(names, self._special)
+        if not wanted.dry_run:
+            with self._direct.rights.as_owner(account):
+                lists.keep_special_uses(
+                    f"{root}/maildrop.special-use", adopted.special_use, self._host
+                )
+        return adopted
+
+    def _copied(
+        self,
+        store: Store,
+        root: str,
+        mailbox: cyrus.Spooled,
+        facts: Facts,
+        wanted: Wanted,
+        progress: Progress,
+    ) -> Taken:
+        directory = directory_of(mailbox.name)
+        path = f"{root}/{directory}" if directory else root
+        if wanted.dry_run:
+            return Taken(
+                mailbox.name,
+                "would be",
+                "cyrus",
+                facts.uid_validity,
+                facts.uid_next,
+                len(facts.uids),
+                losses=tuple(facts.losses),
+                remarks=tuple(facts.remarks),
+            )
+        if not os.path.isdir(f"{path}/cur"):
+            store.create(mailbox.name)
+        told = functools.partial(progress, mailbox.name)
+        cyrus.copy(mailbox, path, self._read_spool, self._host, told)
+        return maildir.adopt(
+            Folder(mailbox.name, path),
+            facts,
+            self._host,
+            lambda above: next_uid_validity(
+                f"{root}/maildrop.uidvalidity", self._host, above
+            ),
+            dry_run=False,
+            accept_loss=wanted.accept_loss,
+        )
+
+    def _read_spool(self, mailbox: cyrus.Spooled, uid: int) -> bytes:
+        with self._direct.rights.as_root():
+            return cyrus.message(mailbox, uid)
 
     def _mbox(self, account: Account, wanted: Wanted, progress: Progress) -> Adopted:
         if wanted.server not in {"auto", "dovecot", "uw"}:

@@ -141,7 +141,7 @@ class _Sender:
     def _by_octets(self, spans: list[range]) -> Iterator[list[range]]:
         """A chunk divided further where its messages have too many octets."""
         rows = self._selected.rows(spans, self._selected.uids(spans))
-        sizes = self._mailbox.table.sizes
+        sizes = self._mailbox.table.sizes.numbers()
         places = list(chain.from_iterable(spans))
         start = octets = 0
         ends = []

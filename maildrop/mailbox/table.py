@@ -5,7 +5,7 @@ In this file:
     Change          one entry of the journal
     Journal         the entries that some view has not seen yet
 
-No Python object exists per message: a row is the same index in several arrays.
+No Python object exists per message: a row is the same index in several columns.
 Only the reactor thread changes a table; ``bridge`` sees to that.  A storage format
 subclasses it to keep further columns in step (``append_row``, ``remove_rows``).
 
@@ -19,15 +19,14 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from maildrop.errors import KeywordLimit
+from maildrop.mailbox.column import Column, cut, without
 from maildrop.mailbox.flags import DELETED, KEYWORDS_MAX, SEEN
 from maildrop.mailbox.marked import Follower, Marked
 
 _MASK_UNSEEN: Final = bytes(0 if bits & SEEN else 1 for bits in range(256))
-#: Up to so many rows it is cheaper to move up what is behind each.
-_FEW: Final = 4
 _MASK_DELETED: Final = bytes(1 if bits & DELETED else 0 for bits in range(256))
 
 
@@ -97,11 +96,11 @@ class MessageTable:
         self.first_recent = 1
         self.keyword_names: list[str] = []
         self.uids = array("I")
-        self.sizes = array("I")
-        self.dates = array("q")
-        self.mod_seqs = array("Q")
+        self.sizes = Column("I")
+        self.dates = Column("q")
+        self.mod_seqs = Column("Q")
         self.flags = bytearray()
-        self.keywords = array("I")
+        self.keywords = Column("I")
         self.journal = Journal()
         self._unseen = Marked(_MASK_UNSEEN)
         self._deleted = Marked(_MASK_DELETED)
@@ -266,7 +265,7 @@ class MessageTable:
 
     def resize(self, rows: Sequence[int], sizes: Sequence[int]) -> None:
         """Put sizes right; nobody is told."""
-        self.sizes = self.sizes[:]  # snapshots may hold the old ones
+        self.sizes = self.sizes.copy()  # snapshots may hold the old ones
         for row, size in zip(rows, sizes, strict=True):
             self.grew(size - self.sizes[row])
             self.sizes[row] = size
@@ -284,12 +283,10 @@ class MessageTable:
             self.grew(-sum(self.sizes[row] for row in rows))
         for marked in self.followed:
             marked.removing(rows, self.flags)
-        self.uids = without(
-            self.uids, rows
-        )  # views and snapshots may hold the old ones
-        self.sizes = without(self.sizes, rows)
-        for column in (self.dates, self.mod_seqs, self.keywords):
-            cut(column, rows)
+        # Views and snapshots may hold the old ones.
+        self.uids = without(self.uids, rows)
+        for column in (self.sizes, self.dates, self.mod_seqs, self.keywords):
+            column.cut(rows)
         cut(self.flags, rows)
         self.highest_mod_seq = max(self.highest_mod_seq, mod_seq)
         self.journal.entries.append(Change(mod_seq, gone, expunged=True, by=by))
@@ -297,32 +294,3 @@ class MessageTable:
     def record(self, uids: Sequence[int], mod_seq: int, by: object | None) -> None:
         """Tell the views that flags or keywords of ``uids`` changed."""
         self.journal.entries.append(Change(mod_seq, uids, expunged=False, by=by))
-
-
-Column = TypeVar("Column", "array[int]", bytearray)
-
-
-def without(column: Column, rows: Sequence[int]) -> Column:
-    """A copy of a column without some rows (ascending).  Cost: one pass of memcpy."""
-    if len(rows) <= _FEW:
-        kept = column[:]
-        for row in reversed(rows):
-            del kept[row]
-        return kept
-    kept = column[:0]
-    start = 0
-    for row in rows:
-        if row > start:
-            kept += column[start:row]
-        start = row + 1
-    kept += column[start:]
-    return kept
-
-
-def cut(column: Column, rows: Sequence[int]) -> None:
-    """Take some rows (ascending) out of a column, in place."""
-    if len(rows) > _FEW:
-        column[:] = without(column, rows)
-        return
-    for row in reversed(rows):
-        del column[row]

@@ -143,8 +143,11 @@ class ImapAccount:
             data = self._done(self._imap.lsub('""', '"*"'), "LSUB")
             listed = self._listed(data)
         # Courier lists levels above a subscribed name, which are not subscribed.
+        above = {name[:at] for name in listed for at in _slashes(name)}
         return sorted(
-            name for name, one in listed.items() if "\\noselect" not in one.attributes
+            name
+            for name, one in listed.items()
+            if name not in above or "\\noselect" not in one.attributes
         )
 
     def _listed(self, data: Sequence[object] | None) -> dict[str, Listed]:
@@ -288,3 +291,7 @@ def _sequence_set(uids: Sequence[int]) -> str:
         else:
             spans.append((uid, uid))
     return ",".join(f"{a}" if a == b else f"{a}:{b}" for a, b in spans)
+
+
+def _slashes(name: str) -> list[int]:
+    return [at for at, character in enumerate(name) if character == "/"]

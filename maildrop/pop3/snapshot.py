@@ -43,7 +43,7 @@ class Snapshot:
         self.count = len(table)
         self.deleted = 0
         self.uids = table.uids
-        self._sizes = table.sizes
+        self._sizes = table.sizes.numbers()
         self._total = table.octets()
         self._marks: bytearray | None = None
         self._freed = 0

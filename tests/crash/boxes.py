@@ -36,6 +36,9 @@ FileStore = MaildirStore | MboxStore
 
 #: A process that is no more.
 DEAD: Final = 2**22 - 1
+#: When the mail that operations begin with came: long before its files are copied, as
+#: with every backup; a file copied right after it was written looks like one edited.
+_LONG_AGO: Final = 1_700_000_000
 
 
 class Clock:
@@ -64,10 +67,13 @@ def add(
     flags: int = 0,
     keywords: tuple[str, ...] = (),
     lines: int = 6,
+    date: int | None = None,
 ) -> list[int]:
     """Deliver messages, all or none; their UIDs."""
     new = [
-        NewMessage(Content.of(message(n, lines)), flags=flags, keywords=keywords)
+        NewMessage(
+            Content.of(message(n, lines)), flags=flags, keywords=keywords, date=date
+        )
         for n in numbers
     ]
     staged = mailbox.stage(new)
@@ -153,6 +159,7 @@ class MaildirBox(Box):
     def foreign(self, number: int) -> None:
         name = self.root / "Maildir" / "new" / f"{1700000000 + number}.M1P1.elsewhere"
         name.write_bytes(message(number).replace(b"\r\n", b"\n"))
+        os.utime(name, (_LONG_AGO, _LONG_AGO))
 
     def ledger(self, mailbox: StoredMailbox) -> Ledger:
         assert isinstance(mailbox, MaildirMailbox)
@@ -205,15 +212,15 @@ def fill(box: Box) -> None:
     store.subscribe("Other")
     inbox, other = store.open("INBOX"), store.open("Other")
     child = store.open("Box/Child")
-    add(inbox, 1)
-    add(inbox, 2, flags=SEEN)
-    add(inbox, 3, 4)
-    add(inbox, 5, flags=FLAGGED, keywords=("work",))
+    add(inbox, 1, date=_LONG_AGO)
+    add(inbox, 2, flags=SEEN, date=_LONG_AGO)
+    add(inbox, 3, 4, date=_LONG_AGO)
+    add(inbox, 5, flags=FLAGGED, keywords=("work",), date=_LONG_AGO)
     box.foreign(6)
     inbox.refresh()
     inbox.claim_recent()
     inbox.change_flags([1], FlagChange(Operation.ADD, SEEN), None)
-    add(other, 11, 12)
-    add(child, 21)
+    add(other, 11, 12, date=_LONG_AGO)
+    add(child, 21, date=_LONG_AGO)
     for mailbox in (inbox, other, child):
         mailbox.close()

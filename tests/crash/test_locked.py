@@ -27,8 +27,11 @@ def _flag(inbox: StoredMailbox) -> None:
     inbox.settle()
 
 
+#: Delivered later, a message has the same From_ line.
+DATE = 1_700_000_000
+
 WORKS: dict[str, Work] = {
-    "deliver": lambda inbox: add(inbox, 31),
+    "deliver": lambda inbox: add(inbox, 31, date=DATE),
     "expunge": lambda inbox: inbox.expunge([2, 3], None),
     "settle": _flag,
 }

@@ -5,14 +5,14 @@ import pytest
 from tests.crash.matrix import Effort, try_all
 from tests.crash.operations import OPERATIONS, Operation
 
-#: Of so many stop points one is tried, another one of each operation.
-EVERY = 9
+#: Of so many stop points one is tried, not the same one of each operation.
+EVERY = 25
 
 CASES = [
     pytest.param(
         format_name,
         operation,
-        Effort(EVERY, number % EVERY, recoveries=1, inner=12),
+        Effort(EVERY, number % 4, recoveries=1, inner=20),
         id=f"{format_name}-{operation.name}",
     )
     for number, operation in enumerate(OPERATIONS)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from maildrop.errors import KeywordLimit
+from maildrop.mailbox.column import without
 from maildrop.mailbox.flags import DELETED, KEYWORDS_MAX, SEEN
-from maildrop.mailbox.table import MessageTable, without
+from maildrop.mailbox.table import MessageTable
 
 
 def table_of(*uids: int, flags: int = 0) -> MessageTable:

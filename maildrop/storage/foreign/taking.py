@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from maildrop.errors import PermanentError
+from maildrop.mailbox.column import Column
 from maildrop.mailbox.flags import KEYWORDS_MAX, is_keyword
 from maildrop.storage.foreign.facts import Facts
 from maildrop.storage.index.columns import I64, U32, U64
@@ -242,14 +243,14 @@ def _fill(
     highest = max(facts.highest_mod_seq, table.highest_mod_seq, 1)
     table.keyword_names = list(names)
     table.uids = array(U32, (it.uid for it in messages))
-    table.sizes = array(U32, (min(it.size, _SIZE_MAX) for it in messages))
-    table.dates = array(I64, (it.date for it in messages))
-    table.saved = array(U32, (max(0, min(it.date, _SIZE_MAX)) for it in messages))
-    table.keywords = array(U32, (it.keywords for it in messages))
+    table.sizes = Column(U32, (min(it.size, _SIZE_MAX) for it in messages))
+    table.dates = Column(I64, (it.date for it in messages))
+    table.saved = Column(U32, (max(0, min(it.date, _SIZE_MAX)) for it in messages))
+    table.keywords = Column(U32, (it.keywords for it in messages))
     table.flags = bytearray(it.flags for it in messages)
-    table.mod_seqs = array(U64, _mod_seqs(facts, messages, highest))
-    table.cache = array(U64, bytes(8 * len(messages)))
-    table.object_ids = array(U64, bytes(8 * len(messages)))
+    table.mod_seqs = Column(U64, _mod_seqs(facts, messages, highest))
+    table.cache = Column.zeros(U64, len(messages))
+    table.object_ids = Column.zeros(U64, len(messages))
     table.checked = bytearray(len(messages))
     table.names.close()
     table.names = Names()

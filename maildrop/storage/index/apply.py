@@ -17,6 +17,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from maildrop.mailbox.column import Column
 from maildrop.mailbox.flags import ALL_SYSTEM, KEYWORDS_MAX
 from maildrop.storage.index.batch import Kind, changes, mod_seq_of
 from maildrop.storage.index.columns import I64, U32, U64, from_octets
@@ -187,10 +188,9 @@ def _flags(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     flags = columns.single_octets()
     rows = table.rows(uids)
     if isinstance(rows, range):
-        span = slice(rows.start, rows.stop)
         table.put_flags_of(rows.start, flags)
-        table.keywords[span] = keywords
-        table.mod_seqs[span] = array(U64, [mod_seq]) * len(rows)
+        table.keywords.put(rows.start, keywords)
+        table.mod_seqs.put(rows.start, array(U64, [mod_seq]) * len(rows))
     else:
         for uid, bits, words in zip(uids, flags, keywords, strict=True):
             row = table.row(uid)
@@ -260,7 +260,7 @@ def _cache_file(
     del mod_seq, by
     table.cache_id = _U64.unpack_from(body)[0]
     table.cache_keys = _texts(body, 8)
-    table.cache = array(U64, bytes(8 * len(table)))
+    table.cache = Column.zeros(U64, len(table))
     table.checked = bytearray(len(table))
 
 
@@ -278,7 +278,7 @@ def _cache(table: IndexTable, body: bytes, mod_seq: int, by: object | None) -> N
     offsets = columns.column(U64, 8)
     rows = table.rows(uids)
     if isinstance(rows, range):
-        table.cache[rows.start : rows.stop] = offsets
+        table.cache.put(rows.start, offsets)
         table.checked[rows.start : rows.stop] = bytes(len(rows))
         return
     for uid, offset in zip(uids, offsets, strict=True):

@@ -37,7 +37,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildrop.storage.index.columns import I64, U32, U64, to_octets
+from maildrop.storage.index.columns import I64, U32, U64, to_octets, zeros
 from maildrop.storage.index.damage import Damaged
 
 _CHANGE: Final = struct.Struct("<B3xI")
@@ -173,6 +173,33 @@ class Batch:
         rows.saved.append(saved)
         rows.object_ids.append(object_id)
         rows.cache.append(cache)
+
+    def extend(
+        self,
+        first: int,
+        sizes: "array[int]",
+        dates: "array[int]",
+        flags: bytes | bytearray,
+        names: Sequence[bytes],
+        saved: int,
+    ) -> None:
+        """Add messages that have no keywords; ``first`` is the UID of the first."""
+        count = len(names)
+        if not count:
+            return
+        rows = self._rows
+        if rows is None:
+            rows = self._rows = NewRows()
+            self.assigns = True
+        rows.uids.extend(array(U32, range(first, first + count)))
+        rows.sizes.extend(sizes)
+        rows.dates.extend(dates)
+        rows.flags += flags
+        rows.keywords.extend(zeros(U32, count))
+        rows.names += names
+        rows.saved.extend(array(U32, [saved]) * count)
+        rows.object_ids.extend(zeros(U64, count))
+        rows.cache.extend(zeros(U64, count))
 
     def change_flags(
         self, uids: Sequence[int], flags: bytes, keywords: Sequence[int]

@@ -27,16 +27,16 @@ def take_over(table: IndexTable, newer: IndexTable) -> None:
     old = len(table)
     if table.uids != newer.uids[:old]:
         raise MailboxVanished("the mailbox was put in order")
-    changed = [
-        table.uids[row]
-        for row in range(old)
-        if table.mod_seqs[row] != newer.mod_seqs[row]
-    ]
+    before, after = table.mod_seqs.numbers(), newer.mod_seqs.numbers()
+    changed = [table.uids[row] for row in range(old) if before[row] != after[row]]
     table.grew(newer.octets() - table.octets())
-    table.sizes = newer.sizes  # snapshots may hold the old ones
-    for name in ("dates", "mod_seqs", "keywords", "cache", "saved"):
-        getattr(table, name)[:] = getattr(newer, name)
-    table.object_ids[:] = newer.object_ids
+    table.sizes = newer.sizes
+    table.dates = newer.dates
+    table.mod_seqs = newer.mod_seqs
+    table.keywords = newer.keywords
+    table.cache = newer.cache
+    table.saved = newer.saved
+    table.object_ids = newer.object_ids
     table.replace_flags(newer.flags)
     table.checked = bytearray(len(newer))
     table.uids.extend(newer.uids[old:])

@@ -7,6 +7,7 @@ In this file:
 
 import itertools
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,11 @@ from dataclasses import dataclass, field
 
 from maildrop.durable import Disk
 from maildrop.storage.index.pace import Pace
+
+
+def _waits() -> int:
+    """Voluntary switches of the calling thread: getrusage(2)."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Host:
         random: Gives so many random octets.
         lock_seconds: How long to wait for a lock that another process holds.
         pace: How quick the disk was lately.
+        waits: How often this thread had to wait for anything.  What took long without
+            that was only made to stand aside for others.
     """
 
     disk: Disk
@@ -46,6 +54,7 @@ class Host:
     lock_seconds: float = 10.0
     started: float = 0.0
     pace: Pace = field(default_factory=Pace)
+    waits: Callable[[], int] = _waits
     _serial: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     @classmethod

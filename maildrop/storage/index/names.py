@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Sequence
 
 from maildrop.errors import MailboxVanished
-from maildrop.mailbox.table import cut
+from maildrop.mailbox.column import cut
 from maildrop.storage.index.columns import U32
 from maildrop.storage.index.window import Window
 

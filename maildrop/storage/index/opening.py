@@ -39,6 +39,7 @@ from twisted.logger import Logger
 
 from maildrop.durable import open_to_read, translate, translated
 from maildrop.errors import AccessDenied, MailboxVanished, StorageFailure
+from maildrop.mailbox.column import Column
 from maildrop.storage.index.apply import apply, replay
 from maildrop.storage.index.batch import Batch
 from maildrop.storage.index.columns import U64
@@ -312,7 +313,7 @@ def _complete(files: Files, opened: Opened) -> None:
         files.derive(table)
     table.highest_mod_seq += JUMP
     if table.lost & {"flags", "keywords"}:
-        table.mod_seqs = array(U64, [table.highest_mod_seq]) * len(table)
+        table.mod_seqs = Column(U64, array(U64, [table.highest_mod_seq]) * len(table))
     gone = sorted(set(before).difference(table.uids))
     table.remember_expunged(gone, table.highest_mod_seq)
     table.lost = frozenset()

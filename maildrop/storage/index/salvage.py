@@ -31,6 +31,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from maildrop.mailbox.column import Column
 from maildrop.storage.index.columns import U32, U64
 from maildrop.storage.index.damage import Damaged
 from maildrop.storage.index.names import Names
@@ -124,16 +125,16 @@ def _fill(table: IndexTable) -> None:
     lost = table.lost
     if "cache" in lost:
         table.cache_id = 0
-        table.cache = array(U64, bytes(8 * len(table)))
+        table.cache = Column.zeros(U64, len(table))
     if "mod_seq" in lost:
         table.highest_mod_seq += 1
-        table.mod_seqs = array(U64, [table.highest_mod_seq]) * len(table)
+        table.mod_seqs = Column(U64, array(U64, [table.highest_mod_seq]) * len(table))
     if lost & {"expunged", "expunged_mod_seq"}:
         table.expunged_uids = array(U32)
         table.expunged_mod_seqs = array(U64)
         table.forgotten_mod_seq = table.highest_mod_seq
     if "saved" in lost:
-        table.saved = array(U32, [min(max(d, 0), 0xFFFFFFFF) for d in table.dates])
+        table.saved = Column(U32, (min(max(d, 0), 0xFFFFFFFF) for d in table.dates))
 
 
 def keep_rows(table: IndexTable, rows: Sequence[int]) -> None:
@@ -142,8 +143,8 @@ def keep_rows(table: IndexTable, rows: Sequence[int]) -> None:
     table.names.close()
     table.names = Names()
     table.names.extend([names[row] for row in rows])
+    table.uids = array(U32, map(table.uids.__getitem__, rows))
     for attribute in (
-        "uids",
         "sizes",
         "dates",
         "mod_seqs",
@@ -152,7 +153,7 @@ def keep_rows(table: IndexTable, rows: Sequence[int]) -> None:
         "saved",
         "object_ids",
     ):
-        column = getattr(table, attribute)
-        setattr(table, attribute, array(column.typecode, [column[row] for row in rows]))
+        column: Column = getattr(table, attribute)
+        setattr(table, attribute, column.of(rows))
     table.flags = bytearray(table.flags[row] for row in rows)
     table.checked = bytearray(len(rows))

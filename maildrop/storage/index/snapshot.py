@@ -35,6 +35,7 @@ from array import array
 from dataclasses import dataclass
 from typing import Any, Final
 
+from maildrop.mailbox.column import Column
 from maildrop.mailbox.flags import KEYWORDS_MAX
 from maildrop.storage.index.columns import (
     I64,
@@ -58,7 +59,6 @@ _SECTION_MAX: Final = 1 << 30
 _WIDTHS: Final = {U32: 4, U64: 8, I64: 8}
 #: Name, type code and attribute of each column of numbers.
 _COLUMNS: Final = (
-    ("uid", U32, "uids"),
     ("size", U32, "sizes"),
     ("date", I64, "dates"),
     ("mod_seq", U64, "mod_seqs"),
@@ -107,8 +107,9 @@ def write_snapshot(table: IndexTable, position: Position) -> Written:
         position: Changes up to there are in the table.
     """
     blob, name_offsets = table.names.packed()
-    sections: list[tuple[str, int, bytes]] = [
-        (name, _WIDTHS[code], to_octets(getattr(table, attribute)))
+    sections = [("uid", 4, to_octets(table.uids))]
+    sections += [
+        (name, _WIDTHS[code], to_octets(getattr(table, attribute).wide()))
         for name, code, attribute in _COLUMNS
     ]
     sections += [
@@ -241,8 +242,9 @@ def table_of(reader: Reader, uid_validity: int) -> IndexTable:
     """The table that the parts of a snapshot make."""
     fields = reader.fields
     table = IndexTable(uid_validity, int(fields["uid_next"]))
+    table.uids = reader.column("uid", U32)
     for name, code, attribute in _COLUMNS:
-        setattr(table, attribute, reader.column(name, code))
+        setattr(table, attribute, Column(code, reader.column(name, code)))
     table.flags = bytearray(reader.octets("flags"))
     table.checked = bytearray(reader.messages)
     table.expunged_uids = from_octets(U32, reader.octets("expunged"))

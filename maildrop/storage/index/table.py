@@ -1,14 +1,15 @@
 """The table of a mailbox kept in files: further columns beside ``MessageTable``'s.
 
 In this file:
-    IndexTable    what the ledger holds, in memory: some 53 octets a message
+    IndexTable    what the ledger holds, in memory: 30 to 50 octets a message
 """
 
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildrop.mailbox.table import MessageTable, cut
+from maildrop.mailbox.column import Column, cut
+from maildrop.mailbox.table import MessageTable
 from maildrop.storage.index.columns import U32, U64
 from maildrop.storage.index.names import Names
 
@@ -45,10 +46,10 @@ class IndexTable(MessageTable):
     def __init__(self, uid_validity: int, uid_next: int = 1) -> None:
         super().__init__(uid_validity, uid_next)
         self.names = Names()
-        self.cache = array(U64)
+        self.cache = Column(U64)
         self.checked = bytearray()
-        self.saved = array(U32)
-        self.object_ids = array(U64)
+        self.saved = Column(U32)
+        self.object_ids = Column(U64)
         self.expunged_uids = array(U32)
         self.expunged_mod_seqs = array(U64)
         self.forgotten_mod_seq = 0
@@ -68,7 +69,7 @@ class IndexTable(MessageTable):
             for uid in gone:
                 self.uidls.pop(uid, None)
         for column in (self.cache, self.saved, self.object_ids):
-            cut(column, rows)
+            column.cut(rows)
         cut(self.checked, rows)
         self.names.remove(rows)
         super().remove_rows(rows, mod_seq, by)

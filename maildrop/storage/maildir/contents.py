@@ -19,7 +19,9 @@ and, in a process that has listed the directory before, its inode.
                                              nobody was told a piece of the message
     listing    the inode that it had         the same: it is not opened
                another inode                 what the digest says; without one the same
-                                             if size and time are
+                                             if size and time are, and it was given the
+                                             time later, as copied files are; or if most
+                                             files have other inodes: a mailbox copied
 
 Messages restored from a backup: a file that is back before anybody looked is the
 message that it was, with its UID, if it holds the same; so is one that came back under
@@ -45,8 +47,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+from maildrop.mailbox.column import cut
 from maildrop.mailbox.marked import Follower
-from maildrop.mailbox.table import MessageTable, cut
+from maildrop.mailbox.table import MessageTable
 from maildrop.message.header import header_end
 from maildrop.storage.index.columns import U32
 from maildrop.storage.index.fragments import DIGEST, HEADER_DIGEST, Fragments, digest
@@ -57,6 +60,8 @@ from maildrop.storage.maildir.scan import split
 
 #: So many inodes are looked up in names; more are taken as they are found.
 _NAMED_MAX: Final = 64
+#: Seconds from writing to the last change of the inode: more, and it is a copy.
+_COPIED_LATER: Final = 2.0
 #: What tells a message from others.
 Mark = tuple[bytes] | tuple[bytes, int, int]
 _INODE: Final = re.compile(rb"V[0-9A-F]+I([0-9A-F]+)Q")
@@ -69,14 +74,18 @@ class Contents:
         folder: The directories.
         ledger: Sizes and dates.
         pieces: The digests.
+
+    Attributes:
+        inodes: The inode of each row's file.
     """
 
-    __slots__ = ("_folder", "_ledger", "_pieces")
+    __slots__ = ("_folder", "_ledger", "_pieces", "inodes")
 
     def __init__(self, folder: Folder, ledger: Ledger, pieces: Fragments) -> None:
         self._folder = folder
         self._ledger = ledger
         self._pieces = pieces
+        self.inodes = Inodes(ledger.table)
 
     def digest(self, row: int) -> bytes:
         """The digest of a row's message; empty when it is not known."""
@@ -140,10 +149,15 @@ class Contents:
             return False
         return self._holds(row, message) is not False
 
-    def is_still(self, row: int, path: bytes) -> bool:
+    def is_still(self, row: int, path: bytes, *, copied: bool = False) -> bool:
         """Whether a file that has another inode than before is the message of a row.
 
         One that cannot be read just now is taken to be.
+
+        Args:
+            row: The row.
+            path: Where the file is.
+            copied: Most files of the mailbox have other inodes.
         """
         found = self._folder.read(*split(path))
         if found is None:
@@ -154,9 +168,14 @@ class Contents:
         held = self._holds(row, message)
         if held is not None:
             return held
-        return modified == table.dates[row] and self.is_same(
-            row, octets, modified, message
-        )
+        if modified != table.dates[row] or not (copied or self._is_older(path)):
+            return False
+        return self.is_same(row, octets, modified, message)
+
+    def _is_older(self, path: bytes) -> bool:
+        """Whether a file has a time from before it was made: it was copied."""
+        facts = self._folder.facts(*split(path))
+        return facts is None or facts.st_ctime - facts.st_mtime >= _COPIED_LATER
 
 
 class Inodes(Follower):
@@ -179,6 +198,15 @@ class Inodes(Follower):
     def follow(self) -> None:
         """Have a number for each row; nothing is known of those that came."""
         self.numbers.frombytes(bytes(4 * (len(self._table) - len(self.numbers))))
+
+    def met(self, row: int, inode: int) -> bool:
+        """Whether a file that was opened is the one known; one is known from then."""
+        if row >= len(self.numbers):
+            self.follow()
+        was = self.numbers[row]
+        if not was:
+            self.numbers[row] = inode
+        return was in {0, inode}
 
     def removing(self, rows: Sequence[int], flags: bytearray) -> None:
         """Rows (ascending) are about to be removed."""

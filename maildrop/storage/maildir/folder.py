@@ -149,8 +149,8 @@ class Folder:
 
     def read_begin(
         self, name: bytes, in_new: int, most: int
-    ) -> tuple[bytes, int, int] | None:
-        """What a file begins with, when it was last written, and its size.
+    ) -> tuple[bytes, int, int, int] | None:
+        """What a file begins with, when it was last written, its size and inode.
 
         Args:
             name: Its name.
@@ -177,7 +177,8 @@ class Folder:
             octets = os.read(fd, wanted)
             if len(octets) < wanted:
                 octets += _rest(fd, wanted - len(octets))
-            return octets, int(found.st_mtime), size
+            inode = found.st_ino & INODE_BITS or 1
+            return octets, int(found.st_mtime), size, inode
         except OSError as error:
             raise translate(error, f"read {name!r} in {self.path}") from error
         finally:

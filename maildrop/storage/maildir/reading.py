@@ -18,7 +18,7 @@ from maildrop.message.header import header_end
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
 from maildrop.storage.maildir.contents import Contents
-from maildrop.storage.maildir.folder import Folder, canonical
+from maildrop.storage.maildir.folder import MESSAGE_MAX, Folder, canonical
 from maildrop.storage.maildir.names import base_of, sizes as file_sizes
 from maildrop.storage.maildir.scan import split
 
@@ -93,8 +93,9 @@ class Reading:
         row = self._ledger.table.row(uid)
         if row is None:
             return None
-        size = self._ledger.table.sizes[row]
-        message, same = self._of_row(row, size)
+        table = self._ledger.table
+        size = table.sizes[row]
+        message, same = self._of_row(row, size, table.dates[row])
         if message is None:
             return None
         if not same:
@@ -107,15 +108,21 @@ class Reading:
                 self._ledger.commit(batch)
         return message
 
-    def _of_row(self, row: int, size: int) -> tuple[bytes | None, bool]:
+    def _of_row(self, row: int, size: int, date: int) -> tuple[bytes | None, bool]:
         """What the file of a row holds, and whether that is the message it was."""
-        name, mark = split(self._path_of(row))
-        found = self._folder.read(name, mark)
+        path = self._path_of(row)
+        name, mark = split(path)
+        found = self._folder.read_begin(name, mark, MESSAGE_MAX)
         if found is None:
             return None, True
-        octets, modified = found
+        octets, modified, _, inode = found
         message = canonical(octets, size)
-        if len(message) == size and modified == self._ledger.table.dates[row]:
+        if not self._contents.inodes.met(row, inode):
+            same = self._contents.is_still(row, path)
+            if same:
+                self._contents.inodes.numbers[row] = inode
+            return message, same
+        if len(message) == size and modified == date:
             return message, True  # as is_same would say
         return message, self._contents.is_same(row, octets, modified, message)
 
@@ -130,7 +137,7 @@ class Reading:
         found = self._folder.read_begin(name, mark, _HEADER)
         if found is None:
             return None
-        octets, modified, file_size = found
+        octets, modified, file_size, _ = found
         size = self._ledger.table.sizes[row]
         sizes = file_sizes(base_of(name))
         if modified != self._ledger.table.dates[row] or sizes != (file_size, size):
@@ -151,19 +158,20 @@ class Reading:
         began = self._host.monotonic()
         if began < self._not_before:
             return None
+        waits = self._host.waits()
         table = self._ledger.table
         rows = table.rows(uids)
-        sizes = [table.sizes[row] for row in rows]
+        sizes, dates = table.sizes.at(rows), table.dates.at(rows)
         if len(rows) != len(uids) or sum(sizes) > _OCTETS:
             return None
         read_only = self._ledger.read_only
         messages: list[bytes | None] = []
-        for row, size in zip(rows, sizes, strict=True):
-            message, same = self._of_row(row, size)
+        for row, size, date in zip(rows, sizes, dates, strict=True):
+            message, same = self._of_row(row, size, date)
             if message is None or not same or (len(message) != size and not read_only):
                 return None
             messages.append(message)
         ended = self._host.monotonic()
-        if ended - began > _SLOW:
+        if ended - began > _SLOW and self._host.waits() != waits:
             self._not_before = ended + _PAUSE
         return messages

@@ -25,7 +25,8 @@ from maildrop.storage.index.columns import U32
 from maildrop.storage.index.fragments import Fragments, cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.maildir.contents import Contents, Inodes, Mark, written
+from maildrop.storage.maildir.arriving import arrivals
+from maildrop.storage.maildir.contents import Contents, Mark, written
 from maildrop.storage.maildir.delivery import finish
 from maildrop.storage.maildir.folder import INODE_BITS, Folder
 from maildrop.storage.maildir.keywords import named_letters
@@ -51,6 +52,11 @@ _FEW: Final = 16
 #: Up to so many new files are read whole, to be told from others later.
 _READ_MAX: Final = 64
 _SIZE_MAX: Final = 0xFFFFFFFF
+
+
+def _is_copied(others: Sequence[int], rows: Sequence[object]) -> bool:
+    """Whether so many rows have other inodes that it was the mailbox that changed."""
+    return len(others) > 1 and 2 * len(others) > len(rows)
 
 
 def note_of(uid: int) -> bytes:
@@ -91,9 +97,9 @@ class Reconciler:
         self._in_new = Marked(_MASK_NEW)
         ledger.table.followed.append(self._in_new)
         self._now = 0
-        self._inodes = Inodes(ledger.table)
         self._replaced: set[int] = set()
         self.contents = Contents(folder, ledger, pieces)
+        self._inodes = self.contents.inodes
 
     # -- names
 
@@ -126,7 +132,7 @@ class Reconciler:
         paths = [name + end for name, end in zip(names, ends, strict=True)]
         for row in self.rows_in_new():
             paths[row] = NEW + names[row]
-        if any(table.keywords):
+        if not table.keywords.empty:
             for row, keywords in enumerate(table.keywords):
                 if keywords:
                     paths[row] = self.path_of(row)
@@ -195,8 +201,11 @@ class Reconciler:
         bases = [names.name(row) for row in rows]
         now = array(U32, map(listed.__getitem__, expected))
         others = self._inodes.compare(rows, bases, now)
+        copied = _is_copied(others, rows)
         paths = dict(zip(rows, expected, strict=True))
-        if not all(self.contents.is_still(row, paths[row]) for row in others):
+        if not all(
+            self.contents.is_still(row, paths[row], copied=copied) for row in others
+        ):
             self._replaced.update(self._ledger.table.uids[row] for row in others)
             return None
         return findings
@@ -214,9 +223,9 @@ class Reconciler:
             listed |= self._look_again(findings, names)
         if findings.doubled:
             self._part(findings, row_of)
-        self._look_into(findings, names, expected, listed)
         if findings.missing and findings.new:
-            self._reunite(findings, names)
+            self._reunite(findings, names, listed)
+        self._look_into(findings, names, expected, listed)
         return findings
 
     def _list(self) -> dict[bytes, int]:
@@ -256,10 +265,14 @@ class Reconciler:
         for row, path in findings.moved.items():
             now[row] = listed.get(path, 0)
         table = self._ledger.table
+        rows = list(self._inodes.compare(range(len(names)), names, now))
+        copied = _is_copied(rows, names)
         others = {
             row
-            for row in self._inodes.compare(range(len(names)), names, now)
-            if not self.contents.is_still(row, findings.moved.get(row, expected[row]))
+            for row in rows
+            if not self.contents.is_still(
+                row, findings.moved.get(row, expected[row]), copied=copied
+            )
         }
         others.update(table.rows(sorted(self._replaced)))
         self._replaced.clear()
@@ -271,7 +284,9 @@ class Reconciler:
             findings.kept[base] = table.keywords[row]
         findings.missing.sort()
 
-    def _reunite(self, findings: Findings, names: Sequence[bytes]) -> None:
+    def _reunite(
+        self, findings: Findings, names: Sequence[bytes], listed: Mapping[bytes, int]
+    ) -> None:
         """Is what is missing there under another name?  It gets its own back."""
         if len(findings.new) > _READ_MAX or len(findings.missing) > _READ_MAX:
             return
@@ -291,6 +306,7 @@ class Reconciler:
                 del findings.new[base]
                 findings.missing.remove(its)
                 findings.moved[its] = self._rename(path, names[its])
+                self._inodes.numbers[its] = listed.get(path, 0)
 
     def _part(self, findings: Findings, row_of: RowOf) -> None:
         """Several files have one base name."""
@@ -344,12 +360,19 @@ class Reconciler:
         arrived = sorted(findings.new.items(), key=lambda item: order(item[0]))
         inodes: list[int] = []
         keep = len(arrived) <= _READ_MAX
-        for base, path in arrived:
-            before = findings.kept.get(base, 0)
-            inode = self._append(uid, path, before, batch, keep=keep)
-            if inode:
-                inodes.append(inode)
-                uid += 1
+        files = iter(arrived)
+        while found := arrivals(self._folder, files, findings.kept):
+            run, other = found
+            batch.extend(uid, run.sizes, run.dates, run.flags, run.names, self._now)
+            inodes += run.inodes
+            uid += len(run.names)
+            if other is not None:
+                base, path = other
+                before = findings.kept.get(base, 0)
+                inode = self._append(uid, path, before, batch, keep=keep)
+                if inode:
+                    inodes.append(inode)
+                    uid += 1
         return inodes
 
     def _forget_notes(self, uids: Sequence[int], batch: Batch) -> None:

@@ -95,6 +95,11 @@ def compare(
         row_of: Gives the rows of those base names that are known.
     """
     findings = Findings()
+    if not expected:
+        findings.new = {base_of(split(path)[0]): path for path in listed}
+        if len(findings.new) == len(listed) and b"" not in findings.new:
+            return findings
+        findings.new.clear()
     lost = {row for row, path in zip(rows, expected, strict=True) if path not in listed}
     if not lost and len(listed) == len(expected):
         return findings

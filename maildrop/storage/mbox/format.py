@@ -183,7 +183,7 @@ def metadata(stored: bytes) -> Metadata:
     old = unterminated = False
     keywords: list[str] = []
     for found in _METADATA.finditer(b"\n" + stored[: split_header(stored)]):
-        name, value = found[1] or found[3], found[2] or found[4]
+        name, value = found.group(1, 2) if found[1] else found.group(3, 4)
         match name.lower():
             case b"status" | b"x-status":
                 for letter in value:

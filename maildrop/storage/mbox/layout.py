@@ -17,7 +17,6 @@ import itertools
 import operator
 import os
 import struct
-import sys
 import zlib
 from array import array
 from bisect import bisect_left
@@ -29,7 +28,8 @@ from typing import Final
 from twisted.logger import Logger
 
 from maildrop.durable import Disk, open_to_read
-from maildrop.mailbox.table import cut
+from maildrop.mailbox.column import Column, cut
+from maildrop.storage.index.columns import U32, U64, from_octets, to_octets
 
 FILE: Final = "maildrop.layout"
 #: Bit of ``Layout.status`` beside the system flags: Status has an "O".
@@ -100,11 +100,11 @@ class Layout:
 
     def clear(self) -> None:
         """Forget all messages."""
-        self.uids = array("I")
+        self.uids = array(U32)
         self.status = bytearray()
-        self.lengths = array("I")
-        self.starts = array("Q")
-        self.keywords = array("I")
+        self.lengths = Column(U32)
+        self.starts = Column(U64)
+        self.keywords = Column(U32)
         self._in_order: bool | None = True
 
     def __len__(self) -> int:
@@ -135,7 +135,8 @@ class Layout:
         """The row of the message that stands last in the file; there is one."""
         if self.in_order:
             return len(self) - 1
-        return self.starts.index(max(self.starts))
+        starts = self.starts.numbers()
+        return starts.index(max(starts))
 
     def behind(self, offset: int) -> Sequence[int]:
         """The rows of messages at ``offset`` and behind, as they stand in the file."""
@@ -151,18 +152,19 @@ class Layout:
     def remove(self, uids: Collection[int]) -> None:
         """Drop the rows of some UIDs."""
         rows = [row for row in map(self.row, sorted(uids)) if row is not None]
-        for column in (self.uids, self.starts, self.lengths, self.keywords):
-            cut(column, rows)
+        for column in (self.starts, self.lengths, self.keywords):
+            column.cut(rows)
+        cut(self.uids, rows)
         cut(self.status, rows)
 
     def keep(self, wanted: Callable[[int], bool]) -> None:
         """Drop the rows of all UIDs but those wanted."""
         chosen = [wanted(uid) for uid in self.uids]
-        self.uids = array("I", compress(self.uids, chosen))
-        self.starts = array("Q", compress(self.starts, chosen))
-        self.lengths = array("I", compress(self.lengths, chosen))
+        self.uids = array(U32, compress(self.uids, chosen))
+        self.starts = Column(U64, compress(self.starts, chosen))
+        self.lengths = Column(U32, compress(self.lengths, chosen))
         self.status = bytearray(compress(self.status, chosen))
-        self.keywords = array("I", compress(self.keywords, chosen))
+        self.keywords = Column(U32, compress(self.keywords, chosen))
 
     def row(self, uid: int) -> int | None:
         """The row of ``uid``, None when it has no place."""
@@ -171,8 +173,15 @@ class Layout:
 
     def pack(self) -> bytes:
         """The octets of the file."""
-        columns = (self.uids, self.status, self.lengths, self.starts, self.keywords)
-        body = b"".join(_little(column) for column in columns)
+        body = b"".join(
+            (
+                to_octets(self.uids),
+                self.status,
+                to_octets(self.lengths.wide()),
+                to_octets(self.starts.wide()),
+                to_octets(self.keywords.wide()),
+            )
+        )
         stamp = self.stamp
         header = _HEADER.pack(
             len(self.uids),
@@ -211,23 +220,15 @@ class Layout:
         body = octets[_START.size + _HEADER.size :]
         layout.stamp = Stamp(*stamp)
         layout.moved()
-        at = 0
-        for column in (
-            layout.uids,
-            layout.status,
-            layout.lengths,
-            layout.starts,
-            layout.keywords,
-        ):
-            width = 1 if isinstance(column, bytearray) else column.itemsize
-            part = body[at : at + count * width]
-            at += count * width
-            if isinstance(column, bytearray):
-                column.extend(part)
-            else:
-                column.frombytes(part)
-                if sys.byteorder == "big":
-                    column.byteswap()
+        ends = itertools.accumulate((4, 1, 4, 8, 4), initial=0)
+        uids, status, lengths, starts, keywords = (
+            body[begin * count : end * count] for begin, end in itertools.pairwise(ends)
+        )
+        layout.uids = from_octets(U32, uids)
+        layout.status = bytearray(status)
+        layout.lengths = Column(U32, from_octets(U32, lengths))
+        layout.starts = Column(U64, from_octets(U64, starts))
+        layout.keywords = Column(U32, from_octets(U32, keywords))
         return layout
 
 
@@ -241,11 +242,3 @@ def _is_whole(octets: bytes) -> bool:
         return False
     count, *_ = _HEADER.unpack_from(octets, _START.size)
     return len(octets) - least == int(count) * _ENTRY
-
-
-def _little(column: "array[int] | bytearray") -> bytes:
-    if isinstance(column, bytearray) or sys.byteorder == "little":
-        return bytes(column)
-    swapped = array(column.typecode, column)
-    swapped.byteswap()
-    return swapped.tobytes()

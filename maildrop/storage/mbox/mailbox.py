@@ -241,7 +241,7 @@ class MboxMailbox(MboxNumbered):
         if len(layout) != len(table) or self._ledger.compaction_due or self._kept.due:
             return True
         shown = layout.status.translate(_SYSTEM_ONLY)
-        return shown != table.flags or layout.keywords != table.keywords
+        return shown != table.flags or not layout.keywords.same(table.keywords)
 
     def settle(self) -> None:
         """Write flags into the file, and fold the ledger's log if it is long."""

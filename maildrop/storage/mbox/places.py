@@ -284,9 +284,9 @@ class Places:
         layout.moved()
         order = sorted(range(len(uids)), key=uids.__getitem__)
         layout.uids = array("I", map(uids.__getitem__, order))
-        layout.starts = array("Q", map(layout.starts.__getitem__, order))
-        layout.lengths = array("I", map(layout.lengths.__getitem__, order))
-        layout.keywords = array("I", map(layout.keywords.__getitem__, order))
+        layout.starts = layout.starts.of(order)
+        layout.lengths = layout.lengths.of(order)
+        layout.keywords = layout.keywords.of(order)
         layout.status = bytearray(map(layout.status.__getitem__, order))
 
     def _drop_expunged(self) -> None:

@@ -111,10 +111,10 @@ def _unlike(layout: Layout, table: IndexTable) -> Sequence[int]:
         return range(len(layout))
     shown = layout.status.translate(_SYSTEM_ONLY)
     places = set(differing(shown, table.flags.translate(_SYSTEM_ONLY)))
-    if layout.keywords != table.keywords:
-        width = layout.keywords.itemsize
-        octets = differing(layout.keywords.tobytes(), table.keywords.tobytes())
-        places.update(at // width for at in octets)
+    if not layout.keywords.same(table.keywords):
+        ours, others = layout.keywords.numbers(), table.keywords.numbers()
+        octets = differing(ours.tobytes(), others.tobytes())
+        places.update(at // ours.itemsize for at in octets)
     return sorted(places)
 
 

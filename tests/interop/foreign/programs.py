@@ -23,7 +23,7 @@ UID: Final = 65534
 LDA: Final = "/usr/lib/dovecot/dovecot-lda"
 _MUTT: Final = """
 set quit=yes delete=yes move=no record="" sort=mailbox-order confirmappend=no
-set wait_key=no folder={home} mbox_type={kind} maildir_trash=no
+set wait_key=no sleep_time=0 folder={home} mbox_type={kind} maildir_trash=no
 unset mark_old
 push "{keys}"
 """

@@ -10,7 +10,6 @@ scripts work on the same Maildir and mbox as IMAP, POP3 and LMTP; see ``machine`
 import itertools
 import os
 import time
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -20,10 +19,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.interop.foreign.machine import Together
 from tests.interop.foreign.maildir import MaildirTogether
 from tests.interop.foreign.mbox import MboxTogether
-from tests.interop.server import Server
+from tests.interop.foreign.programs import UID
+from tests.interop.server import Server, User
 
 SECONDS: Final = float(os.environ.get("MAILDROP_FOREIGN_SECONDS", "0"))
 SEED: Final = int(os.environ.get("MAILDROP_FOREIGN_SEED", "1"))
+#: More than any run takes.
+USERS: Final = 2000
 SETTINGS: Final = settings(
     max_examples=2,
     stateful_step_count=16 if SECONDS else 10,
@@ -34,29 +36,21 @@ SETTINGS: Final = settings(
 )
 
 
-@pytest.fixture
-def empty() -> Iterator[Server]:
-    """A server whose users come while it runs."""
-    with Server(users=()) as server:
-        yield server
-
-
 @pytest.mark.parametrize("machine", [MaildirTogether, MboxTogether])
-def test_other_programs_and_ours_together(
-    empty: Server, machine: type[Together]
-) -> None:
-    end = time.monotonic() + SECONDS
-    numbers = itertools.count(1)
-    for number in itertools.count(SEED):
+def test_other_programs_and_ours_together(machine: type[Together]) -> None:
+    everybody = [User(f"u{n}", machine.kind, uid=UID) for n in range(USERS)]
+    with Server(users=everybody) as running:
+        end = time.monotonic() + SECONDS
 
         class OnServer(machine):  # type: ignore[misc, valid-type]
-            server = empty
+            server = running
+            users = iter(everybody)
 
-        OnServer.numbers = numbers
-        try:
-            run_state_machine_as_test(seed(number)(OnServer), settings=SETTINGS)
-        except BaseException as error:
-            error.add_note(f"seed {number}")
-            raise
-        if time.monotonic() >= end:
-            break
+        for number in itertools.count(SEED):
+            try:
+                run_state_machine_as_test(seed(number)(OnServer), settings=SETTINGS)
+            except BaseException as error:
+                error.add_note(f"seed {number}")
+                raise
+            if time.monotonic() >= end:
+                break

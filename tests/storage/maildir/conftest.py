@@ -42,12 +42,18 @@ def root(tmp_path: Path) -> Path:
 def open_store(root: Path, clock: Clock) -> OpenStore:
     """Opens a store on the Maildir, as another process would."""
 
-    def opened(disk: Disk | None = None, boot: bytes = b"") -> MaildirStore:
+    def opened(
+        disk: Disk | None = None,
+        boot: bytes = b"",
+        waits: Callable[[], int] | None = None,
+    ) -> MaildirStore:
         host = dataclasses.replace(
             Host.here(disk), monotonic=clock, sleep=clock.advance, lock_seconds=1.0
         )
         if boot:
             host = dataclasses.replace(host, boot=boot)
+        if waits is not None:
+            host = dataclasses.replace(host, waits=waits)
         return MaildirStore(str(root), host, Remembered())
 
     return opened

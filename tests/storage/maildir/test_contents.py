@@ -153,6 +153,43 @@ def test_a_message_of_which_only_the_header_was_read_gets_its_name_back(
     assert list(inbox.table.uids) == [2]
 
 
+@pytest.mark.parametrize("header_read", [False, True])
+@pytest.mark.parametrize("age", [0, 1000])
+def test_a_copy_of_a_message_that_was_never_read_whole_is_known_by_its_age(
+    open_store: OpenStore, root: Path, age: int, *, header_read: bool
+) -> None:
+    """Within one second it may be an edit; with the times of long ago it is a copy."""
+    inbox = open_store().open("INBOX")
+    path = root / "new" / "1.M1P1.host,S=18,W=21"
+    path.write_bytes(b"Subject: x\n\nfirst\n")
+    times = (path.stat().st_mtime - age,) * 2
+    os.utime(path, times)
+    inbox.look()
+    if header_read:
+        inbox.fragments(b"ENVELOPE", [1])
+    put(path, b"Subject: x\n\n" + (b"first\n" if age else b"other\n"))
+    os.utime(path, times)
+    inbox.look()
+    assert list(inbox.table.uids) == [1 if age else 2]
+
+
+def test_a_whole_mailbox_with_other_inodes_was_copied(
+    open_store: OpenStore, root: Path, tmp_path: Path
+) -> None:
+    """Even one that was written a moment ago, and of which no digest is known."""
+    open_store().open("INBOX")
+    for number in (1, 2):
+        name = f"{number}.M1P1V1I1Q{number}.host,S=18,W=21"
+        (root / "new" / name).write_bytes(b"Subject: x\n\nbody%d\n" % number)
+    assert list(open_store().open("INBOX").table.uids) == [1, 2]
+    shutil.copytree(root, tmp_path / "copy")
+    shutil.rmtree(root)
+    (tmp_path / "copy").rename(root)
+    for directory in ("new", "cur"):
+        os.utime(root / directory)
+    assert list(open_store().open("INBOX").table.uids) == [1, 2]
+
+
 def test_a_message_restored_after_it_was_seen_to_be_gone_is_new_and_has_its_uidl(
     inbox: MaildirMailbox, root: Path, tmp_path: Path
 ) -> None:
@@ -190,6 +227,23 @@ def table_of(count: int) -> MessageTable:
     for uid in range(1, count + 1):
         table.append_row(uid, 1, 0, 0, 0, 1)
     return table
+
+
+def test_an_edit_within_the_second_is_seen_by_who_reads_before_anybody_looks(
+    open_store: OpenStore, root: Path
+) -> None:
+    inbox = open_store().open("INBOX")
+    new = NewMessage(Content.of(OCTETS), flags=SEEN)
+    inbox.publish(inbox.stage([new]), None)
+    inbox.copy([1], inbox)
+    assert inbox.read_many([1, 2]) == [OCTETS, OCTETS]
+    path = min((root / "cur").iterdir(), key=lambda path: len(path.name))
+    mtime = path.stat().st_mtime
+    put(path, OCTETS.swapcase().replace(b"\r\n", b"\n"))
+    os.utime(path, (mtime, mtime))
+    assert inbox.read_at_once([1, 2]) is None
+    assert sorted(inbox.read_many([1, 2]), key=str) == [None, OCTETS]
+    assert inbox.read_many([3]) == [OCTETS.swapcase()]
 
 
 def test_inodes_follow_their_rows_through_removals() -> None:

@@ -3,10 +3,7 @@
 Counted are the names that are listed, and the octets that are written.
 """
 
-import inspect
 import os
-import sys
-from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from maildrop.mailbox.view import View
 from maildrop.pop3.snapshot import Snapshot
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from tests.crash.stopping import QuickDisk
+from tests.storage.held import held_by
 from tests.storage.maildir.conftest import Clock, OpenStore
 
 MESSAGE = b"From: a@example.org\r\nSubject: one\r\n\r\nhello\r\n"
@@ -132,7 +130,7 @@ def test_to_flag_and_to_expunge_one_lists_nothing_at_once(
     mailbox.close()
 
 
-def test_a_message_takes_less_than_64_octets_of_memory(
+def test_a_message_takes_less_than_48_octets_of_memory(
     root: Path, open_store: OpenStore, clock: Clock
 ) -> None:
     """Columns, whatever their number; shared by the sessions of a process."""
@@ -142,28 +140,5 @@ def test_a_message_takes_less_than_64_octets_of_memory(
     mailbox.look()
     views = [View(mailbox.table) for _ in range(3)]
     snapshot = Snapshot(mailbox.table)
-    seen: set[int] = set()
-    held = sum(octets_of(each, seen) for each in (mailbox, *views, snapshot))
-    assert 50 < held / count < 64
+    assert 30 < held_by(mailbox, *views, snapshot) / count < 48
     mailbox.close()
-
-
-def octets_of(it: object, seen: set[int], depth: int = 6) -> int:
-    """Octets of all large columns that can be reached from an object."""
-    if id(it) in seen or depth == 0:
-        return 0
-    seen.add(id(it))
-    if isinstance(it, array | bytearray | bytes | dict | list | set):
-        size = sys.getsizeof(it)
-        return size if size > 1500 else 0
-    names = [name for kind in type(it).__mro__ for name in vars(kind)]
-    names += getattr(it, "__dict__", ())
-    if not type(it).__module__.startswith("maildrop."):
-        return 0
-    found = [inspect.getattr_static(it, name, None) for name in names]
-    held = [
-        getattr(it, name)
-        for name, value in zip(names, found, strict=True)
-        if not callable(value) and not isinstance(value, property)
-    ]
-    return sum(octets_of(each, seen, depth - 1) for each in held)

@@ -1,5 +1,6 @@
 """Reading a Maildir beside others, and seeing at little cost that nothing happened."""
 
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -80,9 +81,17 @@ def test_what_is_gone_or_too_much_is_not_read_at_once(inbox: MaildirMailbox) -> 
     assert inbox.read_at_once(range(1, 100)) is None
 
 
+@pytest.mark.parametrize("waiting", [True, False])
 def test_a_disk_that_makes_us_wait_is_left_to_threads_for_a_while(
-    inbox: MaildirMailbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    inbox: MaildirMailbox,
+    open_store: OpenStore,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    waiting: bool,
 ) -> None:
+    """Long without waiting is only a machine that has much to do."""
+    waits = itertools.count()
+    mailbox = opened(open_store(waits=lambda: next(waits) if waiting else 0))
     read = os.read
 
     def slow(fd: int, length: int) -> bytes:
@@ -91,11 +100,12 @@ def test_a_disk_that_makes_us_wait_is_left_to_threads_for_a_while(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "read", slow)
-        assert inbox.read_at_once([1]) == [message("one")]
-    assert inbox.read_at_once([1]) is None
-    assert inbox.read_many([1]) == [message("one")]
+        assert mailbox.read_at_once([1]) == [message("one")]
+    assert mailbox.read_at_once([1]) == (None if waiting else [message("one")])
+    assert mailbox.read_many([1]) == [message("one")]
     clock.advance(1.1)
-    assert inbox.read_at_once([1]) == [message("one")]
+    assert mailbox.read_at_once([1]) == [message("one")]
+    mailbox.close()
 
 
 def test_pieces_of_messages_are_given_at_once_when_nothing_has_to_be_made(

@@ -110,6 +110,13 @@ def test_what_mutt_adds_to_a_message_is_not_the_message() -> None:
     assert visible(plain + added + b"\nbody\n") == visible(plain + b"\nbody\n")
 
 
+@pytest.mark.parametrize("value", [b"", b" ", b"\n ", b"\n\t\n"])
+def test_a_field_of_keywords_may_be_empty(value: bytes) -> None:
+    stored = b"X-Keywords:%b\nX-IMAPbase:%b\nStatus:\nA: b\n\n" % (value, value)
+    assert metadata(stored).keywords == ()
+    assert metadata(b"X-Keywords:").keywords == ()
+
+
 def test_keywords_are_read_from_their_field() -> None:
     assert metadata(b"X-Keywords: $Junk  work \n\n").keywords == ("$Junk", "work")
 

@@ -13,11 +13,14 @@ from hypothesis import given, strategies as st
 from maildrop.durable import Content
 from maildrop.mailbox.flags import DELETED, FLAGGED, SEEN, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.view import View
+from maildrop.pop3.snapshot import Snapshot
 from maildrop.storage.mbox.layout import Layout
 from maildrop.storage.mbox.mailbox import MboxMailbox
 from maildrop.storage.mbox.settling import differing
 from maildrop.system import Octets
 from tests.crash.stopping import QuickDisk
+from tests.storage.held import held_by
 from tests.storage.mbox.conftest import OpenStore
 
 SIZES = (50, 1000)
@@ -188,3 +191,25 @@ def test_removed_messages_are_gone_from_the_layout_of_other_processes(
     assert other.read(other.table.uids[-1]).startswith(b"Message-ID: <5000@")
     other.close()
     mailbox.close()
+
+
+def test_a_message_takes_less_than_64_octets_of_memory(
+    spool: Path, open_store: OpenStore, disk: Counting
+) -> None:
+    """Columns and places, whatever is known of a message; shared by the sessions."""
+    count = 2000
+    spool.write_bytes(b"".join(map(written_by_others, range(count))))
+    opened = open_store(disk).open("INBOX")
+    opened.refresh()
+    uids = opened.table.uids
+    opened.change_flags(uids[::2], FlagChange(Operation.ADD, SEEN, ("work",)), None)
+    opened.fragments(b"ENVELOPE", uids)
+    opened.settle()
+    opened.close()
+    opened = open_store(disk).open("INBOX")
+    opened.refresh()
+    views = [View(opened.table) for _ in range(3)]
+    held = held_by(opened, *views, Snapshot(opened.table))
+    assert 55 < held / count < 64
+    assert not opened.unsettled
+    opened.close()
