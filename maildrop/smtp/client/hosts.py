@@ -21,7 +21,8 @@ RFC 5321 section 5.1, with the status of RFC 3463 and RFC 7505:
     the DNS does not answer             4.4.3, if nothing else was found
 
 An alias (CNAME) of the domain is followed by whoever answers the question.  Of a host
-the addresses are tried IPv6 first, as RFC 6724 orders them.
+the addresses are tried IPv6 first, as RFC 6724 orders them, then one of each kind by
+turns: who has no way to one kind comes to the other before all tries are spent.
 
 Security: an address of this machine's own (loopback, unspecified) from the DNS is
 ourselves, whoever says it.
@@ -30,6 +31,7 @@ ourselves, whoever says it.
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from random import Random
 from typing import Final, Protocol
 
@@ -157,7 +159,16 @@ async def addresses(resolver: Resolver, name: str) -> list[Host]:
     if not found:
         # An administrator wrote the name: mail waits until somebody mends it.
         raise Unroutable(later("4.4.4", f"{name} has no address"))
-    return [Host(name, each) for each in found]
+    return _hosts(name, found)
+
+
+def _hosts(name: str, found: Sequence[str]) -> list[Host]:
+    """A host's addresses, each kind by turns, in the order in which kinds come."""
+    kinds: dict[bool, list[Host]] = {}
+    for address in found:
+        kinds.setdefault(":" in address, []).append(Host(name, address))
+    turns = zip_longest(*kinds.values())
+    return [host for turn in turns for host in turn if host is not None]
 
 
 async def exchangers(
@@ -202,9 +213,9 @@ class _Search:
         """What was found, best first."""
         records, implicit = await self._records()
         ranked = sorted(
-            records[:_EXCHANGERS_MAX],
+            records,
             key=lambda each: (each.preference, random.random()),
-        )
+        )[:_EXCHANGERS_MAX]
         found: list[Host] = []
         for at, record in enumerate(ranked):
             of_it = await self._of(record.name)
@@ -252,7 +263,7 @@ class _Search:
         if any(map(is_own, found)):
             self._loops = True
             return []
-        return [Host(name, address) for address in found]
+        return _hosts(name, found)
 
     def _reason(self, *, implicit: bool) -> Verdict:
         domain = self._domain

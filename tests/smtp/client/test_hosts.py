@@ -67,6 +67,22 @@ def test_the_lowest_preference_comes_first(table: Table) -> None:
     assert hosts[1] == Host("mx1.example.net", "192.0.2.1")
 
 
+def test_kinds_of_addresses_take_turns(table: Table) -> None:
+    """Who has no way to IPv6 comes to IPv4 before all tries of an attempt are spent."""
+    table.mx["example.net"] = [(10, "mx1.example.net")]
+    six = [f"2001:db8::{at}" for at in range(1, 5)]
+    table.a["mx1.example.net"] = [*six, "192.0.2.1", "192.0.2.2"]
+    tried = [host.address for host in found(table)]
+    assert tried == [six[0], "192.0.2.1", six[1], "192.0.2.2", *six[2:]]
+
+
+def test_of_too_many_exchangers_the_best_are_tried(table: Table) -> None:
+    table.mx["example.net"] = [
+        (at, f"mx{1 + at % 4}.example.net") for at in range(99, 0, -1)
+    ]
+    assert names(found(table)) == [f"mx{1 + at % 4}" for at in range(1, 21)]
+
+
 def test_equals_are_tried_in_any_order(table: Table) -> None:
     table.mx["example.net"] = [(10, f"mx{at}.example.net") for at in range(1, 5)]
     orders = {tuple(names(found(table, seed=seed))) for seed in range(200)}
