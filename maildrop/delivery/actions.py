@@ -232,7 +232,7 @@ def as_waiting(action: Action, recipient: Path, parent: int = -1) -> Waiting:
         recipient: Whose action it is.
         parent: Number of the recipient that was expanded to it.
     """
-    address, order = str(recipient), ""
+    address, order, via = str(recipient), "", ""
     match action:
         case ToMailbox():
             relay, destination = LOCAL, ""
@@ -242,6 +242,8 @@ def as_waiting(action: Action, recipient: Path, parent: int = -1) -> Waiting:
         case ToAddress():
             relay, destination = SMTP, action.path.domain.lower()
             address = str(action.path)
+            # In UTF-8 it would ask of the next host what the message does not.
+            via = str(recipient) if action.forwarded and recipient.is_ascii else ""
         case ToCommand():
             relay, destination = COMMAND, action.rights.name
             order = _order(
@@ -269,6 +271,7 @@ def as_waiting(action: Action, recipient: Path, parent: int = -1) -> Waiting:
         parent=parent,
         sender=None if action.sender is None else str(action.sender),
         order=order,
+        via=via,
     )
 
 

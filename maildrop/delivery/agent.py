@@ -42,7 +42,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from maildrop.decisions.recorder import Recorder
-from maildrop.delivery.actions import Action, Discard, Recipient, ToAddress, ToMailbox
+from maildrop.delivery.actions import Action, Discard, Recipient, ToMailbox
 from maildrop.delivery.mailboxes import Letterbox, PostOffice, leave, opened
 from maildrop.delivery.outbox import Outbox
 from maildrop.delivery.outcome import Outcome, is_final, status_of
@@ -453,18 +453,10 @@ class _Delivery:
         return Entry(envelope.trace.id, sender, seconds, 0, [], options, next=seconds)
 
     def before(self) -> bytes:
-        """What is put before the message in the queue.
-
-        One that only goes on from an address of ours has that in a Delivered-To field,
-        as one that is delivered has: it is how a circle of forwards over several hosts
-        is seen the first time round (RFC 9228).
-        """
+        """What is put before the message in the queue."""
         envelope = self._envelope
         path = self.recipients[0].path if self._alone else None
-        mark = b""
-        if path is not None and all(map(_goes_on, self.recipients[0].actions)):
-            mark = f"Delivered-To: {path}\r\n".encode()
-        return mark + received(envelope.trace, path) + envelope.fields + self._gap
+        return received(envelope.trace, path) + envelope.fields + self._gap
 
     async def take_back(self) -> None:
         """Remove all copies: the client will send again."""
@@ -480,7 +472,3 @@ class _Delivery:
                     folder=copy.mailbox.name,
                     uid=copy.uid,
                 )
-
-
-def _goes_on(action: Action) -> bool:
-    return isinstance(action, ToAddress) and action.forwarded

@@ -136,6 +136,8 @@ class Waiting:
         parent: Number of the recipient it came from by expansion, -1 for none.
         sender: The reverse path for this one; None for that of the entry.
         order: What the relay needs to know besides; it alone reads it.
+        via: The address of ours whose files sent the message on to this one, empty if
+            none did; who gets it elsewhere is told (RFC 9228).
         kind: What became of it.
         tries: Attempts so far.
         status: What the last one came to.
@@ -152,6 +154,7 @@ class Waiting:
     parent: int = -1
     sender: str | None = None
     order: str = ""
+    via: str = ""
     kind: Kind = Kind.WAITING
     tries: int = 0
     status: Status | None = None
@@ -205,6 +208,7 @@ _GIVEN: Final = (
     "parent",
     "sender",
     "order",
+    "via",
 )
 
 

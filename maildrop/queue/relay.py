@@ -22,7 +22,7 @@ class Job:
 
     Attributes:
         entry: The message's; not to be changed.
-        recipients: Of one relay, one destination and one reverse path.
+        recipients: Of one relay, one destination, one reverse path and one ``via``.
         content: Gives the message, CRLF line ends; the caller closes it.
     """
 
@@ -35,6 +35,11 @@ class Job:
         """The reverse path, empty for ``<>``."""
         own = self.recipients[0].sender
         return self.entry.sender if own is None else own
+
+    @property
+    def via(self) -> str:
+        """The address of ours that the message was sent on from, empty if none."""
+        return self.recipients[0].via
 
 
 @dataclass(frozen=True, slots=True)

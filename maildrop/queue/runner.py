@@ -283,9 +283,9 @@ class Runner:
             return None if entry.done() else self._clock.seconds() + _STRANGE
         if entry.next > self._clock.seconds():
             return entry.next
-        groups: dict[tuple[str, str, str | None], list[Waiting]] = {}
+        groups: dict[tuple[str, str, str | None, str], list[Waiting]] = {}
         for each in entry.waiting():
-            key = each.relay, each.destination, each.sender
+            key = each.relay, each.destination, each.sender, each.via
             groups.setdefault(key, []).append(each)
         places = {key[:2] for key in groups}
         most = 4 * self._limits.destination

@@ -74,12 +74,25 @@ def test_what_is_queued_has_its_received_field_first(office: Office) -> None:
     assert octets.endswith(MESSAGE)
 
 
-def test_a_forward_says_from_which_address_it_goes_on(office: Office) -> None:
+def test_a_forward_remembers_from_which_address_it_goes_on(office: Office) -> None:
     """RFC 9228: so a circle of hosts is seen the first time round."""
-    office.deliver(away(forwarded=True))
-    assert office.outbox.messages[0].startswith(b"Delivered-To: alice@example.org\r\n")
-    (again,) = office.deliver(away(forwarded=True), octets=office.outbox.messages[0])
+    office.deliver(away(forwarded=True), to("bob"), away())
+    first, second = queued(office).recipients
+    assert (first.via, second.via) == ("alice@example.org", "")
+
+
+def test_a_forward_that_comes_back_is_a_loop(office: Office) -> None:
+    """RFC 9228."""
+    marked = b"Delivered-To: alice@example.org\r\n" + MESSAGE
+    (again,) = office.deliver(away(forwarded=True), octets=marked)
     assert isinstance(again.error, MailLoop)
+
+
+def test_an_address_in_utf8_is_not_told(office: Office) -> None:
+    """RFC 6531: the message would need SMTPUTF8 for it alone."""
+    name = Path("ü", "example.org")
+    office.deliver(Recipient(name, (ToAddress(FAR, forwarded=True),)))
+    assert queued(office).recipients[0].via == ""
 
 
 def test_several_recipients_are_nobody_elses_business(office: Office) -> None:

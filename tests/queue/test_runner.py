@@ -340,6 +340,15 @@ def test_recipients_of_several_reverse_paths_go_apart(queue: Queue) -> None:
     assert reports == [b"a@far.example failed", b"b@far.example failed"]
 
 
+def test_what_was_sent_on_by_several_addresses_goes_apart(queue: Queue) -> None:
+    """Each copy tells of its own (RFC 9228)."""
+    one = entry("ID1", "a@far.example", "b@far.example", "c@far.example")
+    one.recipients[1].via = "list@example.org"
+    add(queue.spool, one)
+    queue.start()
+    assert queue.smtp.asked == [("a@far.example", "c@far.example"), ("b@far.example",)]
+
+
 def test_one_timer_waits_however_much_is_tried_at_once(
     queue: Queue, clock: Clock
 ) -> None:

@@ -6,6 +6,9 @@ In this file:
 
 Small messages are read where they are needed; large ones on a thread, which copies them
 out of the queue and looks at each octet once.
+
+What one of our files sent on gets the address that it came by in a Delivered-To field
+(RFC 9228): when it comes back to that address, it goes in a circle.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -28,10 +31,12 @@ class Message:
 
     Attributes:
         content: Its octets; whoever has it closes it.
-        facts: What has to be known of it.
+        before: A header field that is sent before them, or nothing.
+        facts: What has to be known of both.
     """
 
     content: Content
+    before: bytes
     facts: Facts
 
     def octets(self, *, dots: bool) -> Iterator[bytes]:
@@ -40,23 +45,27 @@ class Message:
         Args:
             dots: By DATA.
         """
-        return outgoing(_pieces(self.content), clean=self.facts.clean, dots=dots)
+        pieces = _pieces(self.before, self.content)
+        return outgoing(pieces, clean=self.facts.clean, dots=dots)
 
     def close(self) -> None:
         """Let go of memory and file."""
         self.content.close()
 
 
-def _pieces(content: Content) -> Iterator[bytes]:
+def _pieces(before: bytes, content: Content) -> Iterator[bytes]:
+    if before:
+        yield before
     octets = content.octets() if content.size else b""
     for at in range(0, content.size, PIECE):
         yield octets[at : at + PIECE]
 
 
 def _read(job: Job) -> Message:
+    before = f"Delivered-To: {job.via}\r\n".encode() if job.via else b""
     content = job.content()
     try:
-        return Message(content, facts(_pieces(content)))
+        return Message(content, before, facts(_pieces(before, content)))
     except BaseException:
         content.close()
         raise

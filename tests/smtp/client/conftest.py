@@ -70,6 +70,7 @@ class Mail(TypedDict, total=False):
     message: bytes
     notify: tuple[str, ...]
     original: str
+    via: str
     options: Options
 
 
@@ -79,10 +80,11 @@ def job(
     message: bytes = MESSAGE,
     notify: tuple[str, ...] = (),
     original: str = "",
+    via: str = "",
     options: Options | None = None,
 ) -> Job:
     waiting = [
-        Waiting(number, address, "smtp", "", original, notify)
+        Waiting(number, address, "smtp", "", original, notify, via=via)
         for number, address in enumerate(addresses or ("a@example.net",))
     ]
     entry = Entry("ID1", sender, 1000.0, len(message), waiting, options or Options())

@@ -28,6 +28,19 @@ def test_a_message_goes_to_the_mail_exchanger(world: World) -> None:
     assert taken.rcpts == ("RCPT TO:<a@example.net>", "RCPT TO:<b@example.net>")
 
 
+@pytest.mark.parametrize("offers", [MODERN, ("SIZE",)])
+def test_mail_that_was_sent_on_says_from_which_address(
+    world: World, offers: tuple[str, ...]
+) -> None:
+    """RFC 9228: when it comes back to that address it goes in a circle."""
+    world.serve(offers=offers)
+    world.send(via="list@example.org")
+    (peer,) = world.network.sessions
+    (taken,) = peer.taken
+    assert taken.content == b"Delivered-To: list@example.org\r\n" + MESSAGE
+    assert taken.mail.endswith(f" SIZE={len(taken.content)}")
+
+
 def test_a_host_that_promises_no_report_is_told_apart(world: World) -> None:
     """RFC 3461 section 5.2.2."""
     world.serve(offers=("PIPELINING",))
