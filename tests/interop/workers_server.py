@@ -64,7 +64,7 @@ class Controls(Factory):
         return ControlConnection(clock, self.control)
 
 
-def control(**hooks: Callable[[], Any]) -> Control:
+def control(**hooks: Callable[..., Any]) -> Control:
     return Control(
         Process(
             version="1.0",
