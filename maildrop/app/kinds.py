@@ -356,16 +356,22 @@ def count(least: int = 0, most: int = 1_000_000_000) -> Kind:
     return Kind("a whole number", read)
 
 
-def choice(*words: str) -> Kind:
-    """One of some words."""
+def choice(*words: str, or_none: bool = False) -> Kind:
+    """One of some words.
+
+    Args:
+        words: These.
+        or_none: Nothing may stand there too, for what is right without it.
+    """
 
     def read(value: object, directory: str) -> str:
         text = _text(value, directory)
-        if text not in words:
+        if text not in words and (text or not or_none):
             raise Unfit(f'"{text}" is not known', nearest(text, words))
         return text
 
-    return Kind(" | ".join(f'"{word}"' for word in words), read)
+    title = " | ".join(f'"{word}"' for word in words)
+    return Kind(f"{title}, empty for the default" if or_none else title, read)
 
 
 def words(*known: str) -> Kind:

@@ -13,7 +13,9 @@ from typing import Final
 from maildrop.app import kinds
 from maildrop.app.schema_key import key
 
-_TLS: Final = kinds.choice("none", "opportunistic", "verified", "implicit")
+_TLS: Final = kinds.choice(
+    "none", "opportunistic", "verified", "implicit", or_none=True
+)
 _TLS_ABOUT: Final = (
     "none: never TLS. opportunistic: TLS where it is offered, whoever the server is, "
     "else without. verified: TLS or nothing, and its certificate has to be right. "

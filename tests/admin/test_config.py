@@ -101,7 +101,11 @@ def test_it_is_shown_as_json_too(maildrop: Command) -> None:
         ("mail.location", ["mail.location"]),
         ("location", ["mail.location"]),
         ("listen[1].endpoint", ["listen.endpoint"]),
-        ("tls", ["tls.certificate", "tls.key", "listen.tls"]),
+        ("families", ["relay.families"]),
+        (
+            "tls",
+            ["tls.certificate", "tls.key", "listen.tls", "relay.tls", "route.tls"],
+        ),
     ],
 )
 def test_a_key_is_explained_by_any_of_its_names(

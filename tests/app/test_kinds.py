@@ -48,6 +48,7 @@ HERE = "/etc/maildrop"
         (kinds.NAMESPACE, "INBOX.", "INBOX."),
         (kinds.count(1, 9), 9, 9),
         (kinds.choice("a", "b"), "b", "b"),
+        (kinds.choice("a", "b", or_none=True), "", ""),
     ],
 )
 def test_a_value_becomes_what_it_means(
@@ -110,6 +111,8 @@ def test_a_value_becomes_what_it_means(
         (kinds.count(), "1", "whole number"),
         (kinds.count(), False, "whole number"),
         (kinds.choice("a", "b"), "c", "not known"),
+        (kinds.choice("a", "b"), "", "not known"),
+        (kinds.choice("a", "b", or_none=True), "c", "not known"),
     ],
 )
 def test_a_value_that_fits_not_is_refused_with_its_reason(
