@@ -1,6 +1,7 @@
 """The architecture, enforced: layers, purity of the sans-I/O cores, file size."""
 
 import ast
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,13 +56,13 @@ ONLY_IN_DURABLE = frozenset(
 )
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
-
-
 def name_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+NAMES = frozenset(map(name_of, MODULES))
 
 
 def room(module: str) -> str:
@@ -70,8 +71,12 @@ def room(module: str) -> str:
     return max(names, key=len)
 
 
-def imports(path: Path) -> Iterator[str]:
-    known = {name_of(p) for p in modules()}
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
+    return frozenset(imported(path))
+
+
+def imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -79,10 +84,10 @@ def imports(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path}: relative import"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner in known else str(node.module)
+                yield inner if inner in NAMES else str(node.module)
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_go_only_downwards(path: Path) -> None:
     here = room(name_of(path))
     for target in imports(path):
@@ -100,14 +105,14 @@ def test_imports_go_only_downwards(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in modules() if room(name_of(p)) in PURE], ids=name_of
+    "path", [p for p in MODULES if room(name_of(p)) in PURE], ids=name_of
 )
 def test_sans_io_cores_touch_nothing(path: Path) -> None:
     for target in imports(path):
         assert target.split(".")[0] not in IMPURE_MODULES, f"{path} imports {target}"
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_durable_makes_things_durable(path: Path) -> None:
     if name_of(path) == "maildrop.durable":
         return
@@ -118,7 +123,7 @@ def test_only_durable_makes_things_durable(path: Path) -> None:
 
 
 def test_there_are_no_import_cycles() -> None:
-    graph = {name_of(p): set(imports(p)) for p in modules()}
+    graph = {name_of(p): imports(p) for p in MODULES}
     done: set[str] = set()
 
     def walk(module: str, trail: tuple[str, ...]) -> None:
@@ -135,7 +140,7 @@ def test_there_are_no_import_cycles() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    sorted(itertools.chain(modules(), (ROOT / "tests").rglob("*.py"))),
+    sorted(itertools.chain(MODULES, (ROOT / "tests").rglob("*.py"))),
     ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_no_file_is_longer_than_500_lines(path: Path) -> None:
