@@ -10,7 +10,7 @@ from maildrop.admin.entry import run, sendmail
 from maildrop.durable import Disk
 from maildrop.queue.drop import parse, prepare
 from tests.admin.conftest import Command, Input
-from tests.test_layers import imports, modules, name_of
+from tests.test_layers import MODULES, imports, name_of
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_all_else_is_a_command_of_maildrop(
 
 def test_sending_mail_loads_little() -> None:
     """Cron and scripts wait for it; what is slow to load is not needed."""
-    files = {name_of(path): path for path in modules()}
+    files = {name_of(path): path for path in MODULES}
     wanted, loaded = ["maildrop.admin.entry", "maildrop"], set()
     while wanted:
         name = wanted.pop()
