@@ -173,7 +173,7 @@ def open_router(
         includes=Includes(
             rights.as_owner, _uid_of(rights), group=delivery.group_writable
         ),
-        owners=Owners(default_owner(configuration, rights), own_uid),
+        owners=Owners(default_owner(configuration, rights), own_uid, now=clock.seconds),
         srs=srs,
         postmaster=mail.postmaster,
         separators=mail.separator,

@@ -53,7 +53,6 @@ from maildrop.delivery.sources import (
 )
 from maildrop.delivery.values import INCLUDE, Sort, Value, address, sort_of
 from maildrop.delivery.virtual import meant
-from maildrop.delivery.watched import Owner
 from maildrop.errors import MailLoop
 from maildrop.mailbox.account import Account
 from maildrop.smtp.wire.path import Path
@@ -209,8 +208,10 @@ class Expansion:
         if not self.whole and len(alias.values) > self.limits.targets:
             raise TooLarge
         owners = self.sources.owners
-        rights = owners.of(alias.owner) if owners is not None else None
-        doubt = "others can write it" if alias.owner.writable else ""
+        rights, whose = None, alias.owner
+        if owners is not None:
+            rights = yield from owners.of(whose.uid, whose.gid)
+        doubt = "others can write it" if whose.writable else ""
         place = Place(ALIASES, alias.file, alias.name, rights, doubt=doubt)
         trail = self._owned(alias.name, domain, trail)
         result = False
@@ -428,7 +429,7 @@ class Expansion:
                 line=problem.line,
                 reason=problem.reason,
             )
-        rights = user or owners.of(Owner(found.uid, found.gid, writable=False))
+        rights = user or (yield from owners.of(found.uid, found.gid))
         listed = Place(
             INCLUDED, path, place.name, rights, user, found.doubt, place.detail
         )
@@ -470,9 +471,10 @@ class Expansion:
             yield Question(_nothing)
 
     def _nobody(self, value: str, trail: Trail) -> None:
-        self._log.warn(
-            "nobody is {value}: {step}", value=value, step=str(trail.why[-1])
-        )
+        says = "nobody is {value}: {step}"
+        if self._circles:
+            says = "{value} leads in a circle: {step}"
+        self._log.warn(says, value=value, step=str(trail.why[-1]))
 
     def _unusable(self, reason: str, trail: Trail) -> NoReturn:
         steps = " -> ".join(map(str, trail.why[-3:]))

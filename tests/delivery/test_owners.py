@@ -3,8 +3,10 @@
 import os
 import pwd
 
+import pytest
+
+from maildrop.delivery.asking import here
 from maildrop.delivery.owners import Owners
-from maildrop.delivery.watched import Owner
 from maildrop.mailbox.account import Account
 
 DEFAULT = Account("nobody", "/", "", 65534, 65534)
@@ -19,11 +21,11 @@ def entry(uid: int) -> pwd.struct_passwd:
 
 def test_roots_files_have_the_default_users() -> None:
     owners = Owners(DEFAULT, entry=entry)
-    assert owners.of(Owner(0, 0, writable=False)) is DEFAULT
+    assert here(owners.of(0, 0)) is DEFAULT
 
 
 def test_others_have_their_owners() -> None:
-    found = Owners(DEFAULT, 70001, entry=entry).of(Owner(70001, 5, writable=False))
+    found = here(Owners(DEFAULT, 70001, entry=entry).of(70001, 5))
     assert (found.uid, found.gid, found.home, found.location) == (
         70001,
         70002,
@@ -34,11 +36,35 @@ def test_others_have_their_owners() -> None:
 
 
 def test_with_the_groups_the_system_knows() -> None:
-    found = Owners(DEFAULT, entry=entry).of(Owner(70001, 5, writable=False))
+    found = here(Owners(DEFAULT, entry=entry).of(70001, 5))
     name = pwd.getpwuid(os.geteuid()).pw_name
     assert set(found.groups) == {*os.getgrouplist(name, 70002)} - {70002}
 
 
 def test_who_is_not_known_has_the_group_of_the_file() -> None:
-    found = Owners(DEFAULT, entry=entry).of(Owner(70003, 5, writable=False))
+    found = here(Owners(DEFAULT, entry=entry).of(70003, 5))
     assert found == Account("uid 70003", "/", "", 70003, 5)
+
+
+def test_the_system_is_asked_where_it_may_take_a_while_and_once_a_minute() -> None:
+    """The name service may ask the network."""
+    asked: list[int] = []
+    now = [0.0]
+
+    def counted(uid: int) -> pwd.struct_passwd:
+        asked.append(uid)
+        return entry(uid)
+
+    owners = Owners(DEFAULT, entry=counted, now=lambda: now[0])
+    search = owners.of(70001, 5)
+    question = next(search)
+    assert asked == []
+    question.find_answer()
+    with pytest.raises(StopIteration):
+        next(search)
+    assert asked == [70001]
+    here(owners.of(70001, 5))
+    assert asked == [70001]
+    now[0] = 60.0
+    here(owners.of(70001, 5))
+    assert asked == [70001, 70001]
