@@ -54,14 +54,15 @@ from maildrop.queue.entry import (
     Waiting,
 )
 from maildrop.queue.relay import Attempt, Job, Relay
-from maildrop.queue.reports import Reports
+from maildrop.queue.reports import LATE, Reports, by_sender, comes_later, unreported
 from maildrop.queue.schedule import Schedule
 from maildrop.queue.spool import Spool, Taken
 
 T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Awaitable[T]]
 
-#: Seconds until an entry that somebody else works on is looked at again.
+#: Seconds until an entry that somebody else has is looked at again, first and last.
+_SOON: Final = 0.01
 _TAKEN: Final = 2.0
 #: Seconds until one is looked at again at which something of ours failed.
 _FAILED: Final = 60.0
@@ -71,8 +72,6 @@ _SLICE: Final = 500
 _CROWDED: Final = math.inf
 #: Seconds until an entry that cannot be understood is looked at again.
 _STRANGE: Final = 86400.0
-#: What the id of a report ends in that says that it takes long.
-_LATE: Final = ".late"
 _BUG: Final = Status("4.3.0", "server bug, see the log")
 _EXPIRED: Final = Status("4.4.7", "tried for too long")
 
@@ -133,6 +132,7 @@ class Runner:
         self._slots: dict[tuple[str, str], DeferredSemaphore] = {}
         self._users: Counter[tuple[str, str]] = Counter()
         self._crowds: dict[tuple[str, str], deque[str]] = {}
+        self._waits: dict[str, float] = {}
         self._resting: dict[tuple[str, str], tuple[float, str]] = {}
         self._timer: IDelayedCall | None = None
         self._stopped = True
@@ -232,6 +232,7 @@ class Runner:
         self._working.discard(entry_id)
         if again is None:
             self._known.pop(entry_id, None)
+            self._waits.pop(entry_id, None)
         else:
             self._plan(entry_id, again)
         if self._idle is not None and not self._working:
@@ -255,27 +256,23 @@ class Runner:
             return now + _STRANGE
         if taken is None:
             there = await self._in_thread(lambda: self._spool.holds(entry_id))
-            return now + _TAKEN if there else None
+            return self._soon(entry_id) if there else None
         try:
-            if await self._in_thread(lambda: self._comes_later(taken.entry)):
-                return now + 1.0
+            if await self._in_thread(lambda: comes_later(self._spool, taken.entry)):
+                return self._soon(entry_id)
+            self._waits.pop(entry_id, None)
             return await self._serve(taken)
         finally:
             taken.let_go()
 
-    def _comes_later(self, entry: Entry) -> bool:
-        """Whether it reports on an entry that has not noted that yet."""
-        if not entry.options.report:
-            return False
-        try:
-            reported_on = self._spool.look(entry.options.report)
-        except (Damaged, FromLater):
-            return False
-        if reported_on is None:
-            return False
-        if entry.id.endswith(_LATE):
-            return any(not each.warned for each in reported_on.waiting())
-        return bool(_unreported(reported_on))
+    def _soon(self, entry_id: str) -> float:
+        """When to look again at what somebody else has to be done with: mostly at once.
+
+        An entry is heard of a moment before who puts it there lets it go.
+        """
+        wait = self._waits.get(entry_id, _SOON)
+        self._waits[entry_id] = min(_TAKEN, 2 * wait)
+        return self._clock.seconds() + wait
 
     async def _serve(self, taken: Taken) -> float | None:
         entry = taken.entry
@@ -395,17 +392,17 @@ class Runner:
             else:
                 self._note(entry, "waits", next=again, tries=tries)
                 await self._in_thread(lambda: taken.note(next_try=again))
-        ended = _unreported(entry)
-        for group in _by_sender(ended):
+        ended = unreported(entry)
+        for group in by_sender(ended):
             await self._report(taken, group, f"{entry.id}.{group[0].number}")
         if ended:
             numbers = [each.number for each in ended]
             await self._in_thread(lambda: taken.note(reported=numbers))
         late = [each for each in entry.waiting() if each.tries and not each.warned]
         if late and self._schedule.is_to_warn(entry.arrived, now):
-            for group in _by_sender(late):
+            for group in by_sender(late):
                 whose = "" if group[0].sender is None else f".{group[0].number}"
-                await self._report(taken, group, f"{entry.id}{whose}{_LATE}")
+                await self._report(taken, group, f"{entry.id}{whose}{LATE}")
             await self._in_thread(lambda: taken.note(warned=True))
 
     async def _report(
@@ -478,19 +475,3 @@ def _deferred(group: Sequence[Waiting], status: Status) -> Attempt:
 
 def _nothing() -> None:
     """Who waits for this has let others go first."""
-
-
-def _by_sender(recipients: Sequence[Waiting]) -> list[list[Waiting]]:
-    """Those of each reverse path together: each hears of its own."""
-    groups: dict[str | None, list[Waiting]] = {}
-    for each in recipients:
-        groups.setdefault(each.sender, []).append(each)
-    return list(groups.values())
-
-
-def _unreported(entry: Entry) -> list[Waiting]:
-    return [
-        each
-        for each in entry.recipients
-        if each.kind is not Kind.WAITING and not each.reported
-    ]

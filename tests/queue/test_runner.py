@@ -16,7 +16,7 @@ from maildrop.queue.entry import Entry, Kind, Options, Result, Status, Waiting
 from maildrop.queue.relay import Attempt, Job
 from maildrop.queue.runner import Limits, Runner
 from maildrop.queue.schedule import Schedule
-from maildrop.queue.spool import Spool
+from maildrop.queue.spool import Spool, Taken
 from tests.queue.conftest import add, entry
 
 T = TypeVar("T")
@@ -203,6 +203,41 @@ def test_a_report_left_by_a_crash_is_not_written_twice(queue: Queue) -> None:
     queue.start()
     queue.clock.advance(2)
     assert queue.home.asked == [("sender@example.org",)]
+    assert queue.ids == []
+
+
+def test_what_is_just_being_put_there_is_tried_a_moment_later(queue: Queue) -> None:
+    """It is heard of by inotify before who puts it there lets it go."""
+    add(queue.spool, entry("ID1"))
+    putting = queue.spool.take("ID1")
+    assert putting is not None
+    queue.start()
+    assert queue.smtp.asked == []
+    putting.let_go()
+    queue.clock.advance(0.01)
+    assert queue.ids == []
+
+
+def test_what_somebody_works_on_for_long_is_looked_at_less_and_less(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(queue.spool, entry("ID1"))
+    working = queue.spool.take("ID1")
+    assert working is not None
+    looks: list[float] = []
+    take = queue.spool.take
+
+    def counted(entry_id: str) -> Taken | None:
+        looks.append(queue.clock.seconds())
+        return take(entry_id)
+
+    monkeypatch.setattr(queue.spool, "take", counted)
+    queue.start()
+    queue.clock.pump([0.005] * 2000)
+    assert 10 <= len(looks) <= 14
+    assert looks[-1] - looks[-2] == pytest.approx(2.0, abs=0.01)
+    working.let_go()
+    queue.clock.advance(2)
     assert queue.ids == []
 
 
