@@ -15,13 +15,16 @@ log says why.
 A list is read with the rights of the owner of the file that names it.  Its addresses
 are used whoever wrote it; commands and files in it only if it is to be trusted.
 
-What was found is remembered for a moment, and a list until it changes.
+What was found is remembered for a moment, and a list until it changes.  Most users have
+no file: where there was none, a look tells that there still is none, and that needs no
+thread.
 
 Errors: StorageFailure, when the disk fails or a file is too large.
 
 Limits: octets of the files, details, files remembered.
 """
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -93,11 +96,37 @@ class Forwards:
     def remembered(
         self, account: Account, extension: str
     ) -> tuple[Forward | None] | None:
-        """An answer of a moment ago; None if there is none."""
-        found = self._known.get((account.name, account.home, extension))
-        if found is None or self._clock.seconds() - found[0] >= self._check_every:
+        """An answer of a moment ago, or that no file came since; None if unknown.
+
+        Who had no file is asked again with one stat(2) in a directory that was looked
+        into before: a delivery makes several there, so it may be made while all wait.
+        """
+        key = account.name, account.home, extension
+        known = self._known.get(key)
+        if known is None:
             return None
-        return (found[1],)
+        asked, found = known
+        now = self._clock.seconds()
+        if now - asked >= self._check_every:
+            if found is not None or not self._none_came(account, extension):
+                return None
+            self._known[key] = now, None
+        return (found,)
+
+    def _none_came(self, account: Account, extension: str) -> bool:
+        """Whether a user who had no file surely has none now."""
+        if account.home in {"", "/"}:
+            return True
+        with self._as_owner(account):
+            for name in _names(extension):
+                try:
+                    os.lstat(f"{account.home}/{name}")
+                except FileNotFoundError:
+                    continue
+                except OSError:
+                    pass
+                return False
+        return True
 
     def look(self, account: Account, extension: str) -> Forward | None:
         """The file for mail to a user; may wait for the disk.

@@ -99,8 +99,41 @@ def test_an_answer_is_good_for_a_second(bob: Account) -> None:
     assert forwards.remembered(bob, "+x") == (None,)
     forwards.remember(bob, "+y", None)
     assert forwards.remembered(bob, "") is None
+    forwards.remember(bob, "", forward)
     clock.advance(1)
-    assert forwards.remembered(bob, "+y") is None
+    assert forwards.remembered(bob, "") is None
+
+
+def test_who_had_no_file_is_known_to_have_none_until_there_is_one(
+    bob: Account,
+) -> None:
+    clock, rights = Clock(), Rights()
+    forwards = Forwards(rights, lambda _: UID, clock)
+    (File(bob.home) / ".forward").unlink()
+    assert forwards.remembered(bob, "+x") is None  # nobody has looked yet
+    forwards.remember(bob, "+x", forwards.look(bob, "+x"))
+    clock.advance(1)
+    assert forwards.remembered(bob, "+x") == (None,)
+    assert rights.used == ["bob", "bob"]
+    assert forwards.remembered(bob, "+x") == (None,)
+    assert rights.used == ["bob", "bob"]  # for a moment nobody looks
+    for name in (".forward", ".forward+x"):
+        (File(bob.home) / name).symlink_to("/nowhere")
+        clock.advance(1)
+        assert forwards.remembered(bob, "+x") is None
+        (File(bob.home) / name).unlink()
+    assert forwards.remembered(bob, "+x") == (None,)
+
+
+def test_a_home_that_cannot_be_looked_into_is_left_to_a_thread(bob: Account) -> None:
+    clock = Clock()
+    forwards = Forwards(Rights(), lambda _: UID, clock)
+    (File(bob.home) / ".forward").unlink()
+    forwards.remember(bob, "", None)
+    clock.advance(1)
+    File(bob.home).rmdir()
+    File(bob.home).symlink_to(bob.home)
+    assert forwards.remembered(bob, "") is None
 
 
 def look(includes: Includes, path: File, *, whole: bool = True) -> list[str] | None:
