@@ -135,6 +135,7 @@ class _Transaction:
             elif not reply.positive and refused is None:
                 refused = verdict(reply, phase)
         if refused is not None:
+            self.outcome.again.clear()  # whatever was said: there is no transaction
             self._found = [
                 refused if at in wanted else found
                 for at, found in enumerate(self._found)

@@ -94,6 +94,14 @@ def test_an_accepted_recipient_of_a_refused_sender_gets_no_empty_message() -> No
     assert [each.answer for each in outcome.verdicts] == [N, N]
 
 
+@pytest.mark.parametrize("sender", ["550 no", "450 no"])
+def test_nobody_is_too_many_for_a_sender_that_was_refused(sender: str) -> None:
+    """RFC 5321 section 4.5.3.1.10 is about a transaction, and there is none."""
+    _, outcome = converse(f"{sender}|250 2|452 4.5.3 many|503 x|", PIPELINING)
+    assert [each.said for each in outcome.verdicts] == [True, True]
+    assert outcome.again == []
+
+
 @pytest.mark.parametrize(
     ("replies", "said", "answers"),
     [
