@@ -113,6 +113,7 @@ class Options:
         ret: FULL or HDRS (RFC 3461 section 4.3), empty if not said.
         envelope_id: RFC 3461 section 4.4, decoded, empty if not said.
         report: Id of the entry that this message reports on, empty for other mail.
+        about: Numbers of the recipients of that one that it reports on.
     """
 
     smtputf8: bool = False
@@ -120,6 +121,7 @@ class Options:
     ret: str = ""
     envelope_id: str = ""
     report: str = ""
+    about: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -240,6 +242,10 @@ def _recipient(value: Mapping[str, Any]) -> Waiting:
     return Waiting(**{**value, "notify": tuple(value.get("notify", ()))})
 
 
+def _options(value: Mapping[str, Any]) -> Options:
+    return Options(**{**value, "about": tuple(value.get("about", ()))})
+
+
 def head(entry: Entry) -> bytes:
     """The first line of an entry's file."""
     return _summed(
@@ -272,7 +278,7 @@ def read_head(octets: bytes) -> Entry:
             arrived=value["arrived"],
             size=value["size"],
             recipients=[_recipient(each) for each in value["recipients"]],
-            options=Options(**value["options"]),
+            options=_options(value["options"]),
             next=value["arrived"],
         )
     except (KeyError, TypeError, AttributeError) as error:

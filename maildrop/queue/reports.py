@@ -66,5 +66,5 @@ def comes_later(spool: Spool, entry: Entry) -> bool:
     if reported_on is None:
         return False
     if entry.id.endswith(LATE):
-        return any(not each.warned for each in reported_on.waiting())
+        return any(each.tries and not each.warned for each in reported_on.waiting())
     return bool(unreported(reported_on))

@@ -9,14 +9,14 @@ What happens to an entry that is due, each line on disk before the next begins:
     1  its waiting recipients are tried, those of one destination together
     2  what each attempt came to is noted in the entry's file
     3  recipients whose time is over are noted as failed
-    4  a report to the sender, if one is due, enters the queue under an id that follows
-       from this entry's and from what it reports
+    4  a report to the sender, if one is due, enters the queue (``telling``)
     5  noted as reported
     6  nothing left to do: the entry is removed; else it waits for its next time
 
 A crash between 4 and 5 leaves the report and no note of it.  So an entry that is a
 report is not touched while the one it reports on is there with something unreported:
-that one goes first, finds the report in its place, and notes it.
+that one goes first, finds the report in its place, and notes it.  What an attempt came
+to and cannot be noted is kept in memory, and the entry with it, until it can be.
 
 Nothing is held in memory of an entry that is not due but its id and time; when nothing
 is due one timer waits for the earliest.
@@ -36,6 +36,7 @@ from twisted.internet.defer import (
     Deferred,
     DeferredLock,
     DeferredSemaphore,
+    FirstError,
     gatherResults,
 )
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -54,9 +55,10 @@ from maildrop.queue.entry import (
     Waiting,
 )
 from maildrop.queue.relay import Attempt, Job, Relay
-from maildrop.queue.reports import LATE, Reports, by_sender, comes_later, unreported
+from maildrop.queue.reports import Reports, comes_later
 from maildrop.queue.schedule import Schedule
 from maildrop.queue.spool import Spool, Taken
+from maildrop.queue.telling import Telling
 
 T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Awaitable[T]]
@@ -121,10 +123,12 @@ class Runner:
         self._recorder = recorder or Recorder()
         self._spool = spool
         self._relays = relays
-        self._reports = reports
         self._clock = clock
         self._in_thread = in_thread
         self._schedule = schedule or Schedule()
+        self._telling = Telling(
+            spool, reports, self._schedule, clock.seconds, in_thread, self._reported
+        )
         self._limits = limits or Limits()
         self._due: list[tuple[float, str]] = []
         self._known: dict[str, float] = {}
@@ -134,6 +138,7 @@ class Runner:
         self._crowds: dict[tuple[str, str], deque[str]] = {}
         self._waits: dict[str, float] = {}
         self._resting: dict[tuple[str, str], tuple[float, str]] = {}
+        self._pauses: dict[Deferred[None], IDelayedCall] = {}
         self._timer: IDelayedCall | None = None
         self._stopped = True
         self._idle: Deferred[None] | None = None
@@ -173,6 +178,10 @@ class Runner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        pauses, self._pauses = self._pauses, {}
+        for pause, timer in pauses.items():
+            timer.cancel()
+            pause.callback(None)
         self._idle = Deferred()
         if not self._working:
             self._idle.callback(None)
@@ -222,6 +231,8 @@ class Runner:
         self._go_on()
 
     def _broken(self, failure: Failure, entry_id: str) -> float | None:
+        while isinstance(failure.value, FirstError):
+            failure = failure.value.subFailure
         if failure.check(MaildropError):
             self._log.error("{id}: {error}", id=entry_id, error=failure.value)
         else:
@@ -259,6 +270,7 @@ class Runner:
             return self._soon(entry_id) if there else None
         try:
             if await self._in_thread(lambda: comes_later(self._spool, taken.entry)):
+                self.appeared(taken.entry.options.report, now)
                 return self._soon(entry_id)
             self._waits.pop(entry_id, None)
             return await self._serve(taken)
@@ -276,6 +288,7 @@ class Runner:
 
     async def _serve(self, taken: Taken) -> float | None:
         entry = taken.entry
+        await self._telling.resume(taken)
         if entry.held:
             return None if entry.done() else self._clock.seconds() + _STRANGE
         if entry.next > self._clock.seconds():
@@ -328,15 +341,46 @@ class Runner:
             self._leave(key)
         await lock.acquire()
         try:
-            await self._in_thread(
-                lambda: taken.note(results=attempt.results, more=attempt.more)
-            )
+            await self._note_attempt(taken, attempt)
         finally:
             lock.release()
         for number, result in enumerate(attempt.results, 1):
             self._tell(taken.entry, result)
             if number % _SLICE == 0:
                 await self._in_thread(_nothing)
+
+    async def _note_attempt(self, taken: Taken, attempt: Attempt) -> None:
+        """Note what it came to; while that cannot be, the entry is not let go.
+
+        Who got the message would get it again, with every attempt, on a full disk.
+        """
+        while True:
+            try:
+                await self._in_thread(
+                    lambda: taken.note(results=attempt.results, more=attempt.more)
+                )
+            except MaildropError as error:
+                if self._stopped:
+                    raise
+                self._log.error(
+                    "{id}: what was done is noted later: {error}",
+                    id=taken.entry.id,
+                    error=str(error),
+                )
+                await self._pause()
+            else:
+                return
+
+    def _pause(self) -> Deferred[None]:
+        """Fires after a while, and when nothing more is to be begun."""
+        pause: Deferred[None] = Deferred()
+
+        def over() -> None:
+            del self._pauses[pause]
+            pause.callback(None)
+
+        self._pauses[pause] = self._clock.callLater(_FAILED, over)
+        return pause
 
     def _leave(self, key: tuple[str, str]) -> None:
         """An attempt is over: one of those that wait for the destination may come."""
@@ -392,53 +436,16 @@ class Runner:
             else:
                 self._note(entry, "waits", next=again, tries=tries)
                 await self._in_thread(lambda: taken.note(next_try=again))
-        ended = unreported(entry)
-        for group in by_sender(ended):
-            await self._report(taken, group, f"{entry.id}.{group[0].number}")
-        if ended:
-            numbers = [each.number for each in ended]
-            await self._in_thread(lambda: taken.note(reported=numbers))
-        late = [each for each in entry.waiting() if each.tries and not each.warned]
-        if late and self._schedule.is_to_warn(entry.arrived, now):
-            for group in by_sender(late):
-                whose = "" if group[0].sender is None else f".{group[0].number}"
-                await self._report(taken, group, f"{entry.id}{whose}{LATE}")
-            await self._in_thread(lambda: taken.note(warned=True))
+        await self._telling.tell(taken)
 
-    async def _report(
-        self, taken: Taken, recipients: Sequence[Waiting], entry_id: str
+    def _reported(
+        self, entry: Entry, report: str, recipients: Sequence[Waiting]
     ) -> None:
-        """Put a report into the queue, unless a crash left it there."""
-
-        def write() -> bool:
-            if self._spool.holds(entry_id):
-                return True
-            content = taken.content()
-            try:
-                made = self._reports.report(taken.entry, recipients, content)
-            finally:
-                content.close()
-            if made is None:
-                return False
-            entry, text = made
-            entry.id = entry_id
-            try:
-                self._spool.add(entry, text)
-            finally:
-                text.close()
-            return True
-
-        if await self._in_thread(write):
-            self._note(
-                taken.entry,
-                "reported",
-                report=entry_id,
-                recipient=[each.address for each in recipients],
-            )
-            self._log.info(
-                "{id}: reported in {report}", id=taken.entry.id, report=entry_id
-            )
-            self._plan(entry_id, 0.0)
+        """See ``telling.Heard``."""
+        to = [each.address for each in recipients]
+        self._note(entry, "reported", report=report, recipient=to)
+        self._log.info("{id}: reported in {report}", id=entry.id, report=report)
+        self._plan(report, 0.0)
 
     def _note(self, entry: Entry, kind: str, **facts: object) -> None:
         """Note a decision; what reports on another entry is told with that one."""

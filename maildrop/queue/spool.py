@@ -305,7 +305,8 @@ class Taken:
             self._disk.synchronize(self._fd)
             self._end += len(octets)
             follow(self.entry, octets)
-            self._disk.set_times(self._fd, self.entry.next)
+            with contextlib.suppress(OSError):  # it is looked at too early, that is all
+                self._disk.set_times(self._fd, self.entry.next)
 
     def remove(self) -> None:
         """Take the entry out of the queue."""

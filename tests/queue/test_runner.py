@@ -1,117 +1,16 @@
 """The queue at work."""
 
 import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
-from maildrop.durable import Content
 from maildrop.errors import StorageFailure
-from maildrop.queue.entry import Entry, Kind, Options, Result, Status, Waiting
-from maildrop.queue.relay import Attempt, Job
-from maildrop.queue.runner import Limits, Runner
-from maildrop.queue.schedule import Schedule
-from maildrop.queue.spool import Spool, Taken
-from tests.queue.conftest import add, entry
-
-T = TypeVar("T")
-SCHEDULE = Schedule(waits=(100,), give_up=1000.0, warn=500.0)
-
-
-async def at_once(job: Callable[[], T]) -> T:
-    return job()
-
-
-class Far:
-    """A relay that does as it is told, recipient by recipient."""
-
-    def __init__(self) -> None:
-        self.says: dict[str, Kind] = {}
-        self.asked: list[tuple[str, ...]] = []
-        self.seen: list[bytes] = []
-        self.senders: list[str] = []
-        self.error: Exception | None = None
-        self.unreachable = ""
-        self.more: list[Waiting] = []
-        self.waits: list[Deferred[None]] | None = None
-
-    async def relay(self, job: Job) -> Attempt:
-        self.asked.append(tuple(each.address for each in job.recipients))
-        self.senders.append(job.sender)
-        if self.waits is not None:
-            turn: Deferred[None] = Deferred()
-            self.waits.append(turn)
-            await turn
-        if self.error is not None:
-            raise self.error
-        self.seen.append(bytes(job.content().octets()))
-        results = [
-            Result(
-                each.number,
-                self.says.get(each.address, Kind.DELIVERED),
-                Status("2.0.0", "said so", "mx.example.net"),
-            )
-            for each in job.recipients
-        ]
-        return Attempt(results, self.more, self.unreachable)
-
-
-class Letters:
-    """Reports: one line for each recipient."""
-
-    def report(
-        self, entry: Entry, recipients: Sequence[Waiting], content: Content
-    ) -> tuple[Entry, Content] | None:
-        wanted = [
-            f"{each.address} {each.kind.value}\r\n"
-            for each in recipients
-            if each.kind in {Kind.FAILED, Kind.WAITING}
-        ]
-        if not wanted or not entry.sender:
-            return None
-        to = Waiting(0, entry.sender, "home", "")
-        options = Options(report=entry.id)
-        report = Entry("", "", entry.arrived, 0, [to], options)
-        return report, Content.of("".join(wanted).encode())
-
-
-class Queue:
-    """A runner with two relays: ``smtp`` and ``home``."""
-
-    def __init__(self, spool: Spool, clock: Clock) -> None:
-        self.spool, self.clock = spool, clock
-        self.smtp, self.home = Far(), Far()
-        self.runner = self.opened()
-
-    def opened(self, **limits: int) -> Runner:
-        relays = {"smtp": self.smtp, "home": self.home}
-        return Runner(
-            self.spool,
-            relays,
-            Letters(),
-            self.clock,
-            at_once,
-            SCHEDULE,
-            Limits(**limits),
-        )
-
-    def start(self, runner: Runner | None = None) -> None:
-        done = Deferred.fromCoroutine((runner or self.runner).start())
-        assert done.called
-
-    @property
-    def ids(self) -> list[str]:
-        return sorted(each.id for each in self.spool.list())
-
-
-@pytest.fixture
-def queue(spool: Spool, clock: Clock) -> Queue:
-    return Queue(spool, clock)
+from maildrop.queue.entry import Kind, Options, Result, Status, Waiting
+from maildrop.queue.spool import Taken
+from tests.queue.conftest import Queue, add, entry
 
 
 def test_what_is_due_at_the_start_is_tried_and_gone(queue: Queue) -> None:
