@@ -123,12 +123,13 @@ def sendmail(called: str, arguments: Sequence[str], file: str | None = None) -> 
 def _message(options: Options) -> int:
     setting = load(options.file)
     who = caller(os.getuid(), os.environ)
-    dropped = hand_in(options, setting, who, sys.stdin.buffer, Disk())
+    handed = hand_in(options, setting, who, sys.stdin.buffer, Disk())
     if options.verbose:
-        whom = ", ".join(dropped.recipients[:10])
-        more = len(dropped.recipients) - 10
+        recipients = handed.dropped.recipients
+        whom = ", ".join(recipients[:10])
+        more = len(recipients) - 10
         whom += f" and {more} more" if more > 0 else ""
-        sys.stdout.write(f"handed in for {whom}\n")
+        sys.stdout.write(f"handed in as {handed.id()} for {whom}\n")
     return os.EX_OK
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from maildrop.app.config import load
 from maildrop.app.schema import Configuration
-from maildrop.control.client import NotRunning, request
+from maildrop.control.client import NotAllowed, NotRunning, request
 from maildrop.durable import Disk, open_to_read
 from maildrop.errors import AccessDenied
 from maildrop.queue.drop import COMPLETE, Unfit, parse, read
@@ -75,6 +75,9 @@ def _flush(configuration: Configuration, entry: str) -> int:
     asked = {"command": "flush", "ids": [entry] if entry else []}
     try:
         request(configuration.control_socket, asked)
+    except NotAllowed:
+        sys.stderr.write("sendmail: only root and the server's account may do that\n")
+        return os.EX_NOPERM
     except NotRunning as error:
         sys.stderr.write(f"sendmail: {error}; what waits is tried when it starts\n")
         return os.EX_UNAVAILABLE

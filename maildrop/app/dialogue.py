@@ -30,7 +30,7 @@ from maildrop.durable import Content, Disk
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account
 from maildrop.queue.drop import Dropped, put
-from maildrop.sendmail.handing_in import Caller, complete, whole
+from maildrop.sendmail.handing_in import Caller, Handed, complete, whole
 from maildrop.sendmail.letter import Letter, NoAddress, phrase
 from maildrop.sendmail.setting import Setting
 from maildrop.smtp.server import SMTPServer
@@ -149,14 +149,14 @@ class HandsIn:
         """See ``delivery.agent.Agent``."""
         del together
         try:
-            self._hand_in(envelope, content, recipients)
+            handed = self._hand_in(envelope, content, recipients)
         except MaildropError as error:
             return [Outcome(error)] * len(recipients)
-        return [Outcome()] * len(recipients)
+        return [Outcome(id=handed.id())] * len(recipients)
 
     def _hand_in(
         self, envelope: Envelope, content: Content, recipients: Sequence[Recipient]
-    ) -> None:
+    ) -> Handed:
         letter = Letter.read(bytes(content.octets()))
         sender = "" if envelope.sender is None else str(envelope.sender)
         try:
@@ -174,7 +174,8 @@ class HandsIn:
             envelope.trace.protocol,
         )
         message = whole(letter, self._setting)
-        put(self._setting.drop, dropped, message, self._disk, self._random)
+        waits = put(self._setting.drop, dropped, message, self._disk, self._random)
+        return Handed(dropped, message, waits)
 
 
 def _wished(recipients: Sequence[Recipient]) -> tuple[str, ...]:

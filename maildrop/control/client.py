@@ -3,6 +3,7 @@
 In this file:
     request       one request, one response
     NotRunning    nobody answers on the socket
+    NotAllowed    the socket is not for whoever asks
     Refused       the server answered that it will not
 
 One JSON object a line, in ASCII: the server's greeting, the request, the response.
@@ -22,6 +23,10 @@ LARGEST: Final = 1 << 26  # octets
 
 class NotRunning(TemporaryError):
     """No server answers on the socket; the text names it."""
+
+
+class NotAllowed(NotRunning):
+    """Whoever asks may not, so nobody knows whether a server answers."""
 
 
 class Refused(PermanentError):
@@ -56,7 +61,7 @@ def request(
                 f"maildrop is not running: nobody answers on {path}"
             ) from error
         except PermissionError as error:
-            raise NotRunning(
+            raise NotAllowed(
                 f"{path}: only the user that maildrop runs as, and root, may ask it"
             ) from error
         except OSError as error:

@@ -48,11 +48,13 @@ class Outcome:
         error: Why it was not taken; None when it was, and is on disk.
         folder: Where it is stored, empty if in no mailbox.
         uid: Its UID there.
+        id: The id that it goes on with, empty if that is still the same.
     """
 
     error: MaildropError | None = None
     folder: str = ""
     uid: int = 0
+    id: str = ""
 
 
 def status_of(error: MaildropError, *, defer_full: bool = False) -> Status:

@@ -34,22 +34,19 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Final, Protocol
 
 from twisted.logger import Logger
 
-from maildrop.decisions.trace import trace_id
 from maildrop.durable import Content, Disk, open_to_read, translated
 from maildrop.queue.drop import COMPLETE, NEW, Dropped, Unfit, parse, prepare, read
 from maildrop.queue.entry import Entry
+from maildrop.queue.naming import entry_id as id_of
 from maildrop.queue.spool import Spool
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}(\.new|\.mail)")
 #: Seconds after which what is still being written was left by a crash.
 _ABANDONED: Final = 3600.0
-#: Seconds from the last write of a file to its last change of name.
-_HONEST: Final = 60.0
 #: Seconds until the directory is listed again, while there is something left of it.
 _LIST_EVERY: Final = 5.0
 #: Names remembered of what cannot be removed, so that it is told of once.
@@ -271,7 +268,7 @@ class Adopter:
         """
         octets, status = self._read(directory, found.name)
         dropped, start = parse(octets)
-        entry_id = _id_of(found.name, octets, status)
+        entry_id = id_of(found.name, [octets], status)
         if self._spool.holds(entry_id):
             return entry_id
         message = octets[start:]
@@ -325,18 +322,6 @@ class Adopter:
         self._log.error(
             "drop: not taken from uid {uid}: {reason}", uid=uid, reason=reason
         )
-
-
-def _id_of(name: str, octets: bytes, status: os.stat_result) -> str:
-    """The id of a file's entry: the same whenever it is looked at.
-
-    Its time is that of the last write, unless the owner says something else than the
-    kernel: nobody is to choose ids.
-    """
-    honest = 0 <= status.st_ctime - status.st_mtime < _HONEST
-    mark = f"{name} {status.st_ino} {status.st_mtime_ns}".encode()
-    digest = blake2b(octets, key=blake2b(mark, digest_size=32).digest()).digest()
-    return trace_id(status.st_mtime if honest else status.st_ctime, digest)
 
 
 def fairly(found: list[Found]) -> Iterator[Found]:

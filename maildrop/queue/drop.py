@@ -2,6 +2,7 @@ r"""The drop directory: where any local user puts mail for the queue.
 
 In this file:
     Dropped      a message as it is handed in
+    Waits        its file
     Unfit        what lies there is no message that can be taken
     put          hands one in: ``maildrop sendmail``
     prepare      makes the directory: the server
@@ -98,6 +99,21 @@ class Dropped:
     protocol: str = "local"
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The file of a message that waits to be taken.
+
+    Attributes:
+        name: In the drop directory.
+        first: All that stands before the message.
+        status: What the kernel knows of it.
+    """
+
+    name: str
+    first: bytes
+    status: os.stat_result
+
+
 #: What notify, ret and protocol may be.
 _NOTIFY: Final = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 _RET: Final = frozenset({"", "FULL", "HDRS"})
@@ -135,7 +151,7 @@ def put(
     message: bytes,
     disk: Disk,
     random: Callable[[int], bytes],
-) -> str:
+) -> Waits:
     """Hand in a message; it waits there, on disk, when this returns.
 
     An error means that it does not wait there.
@@ -146,9 +162,6 @@ def put(
         message: Header and body, CRLF line ends.
         disk: The calls that change it.
         random: Gives unpredictable octets.
-
-    Returns:
-        The name of the file.
 
     Raises:
         LimitExceeded: The envelope is too large.
@@ -172,13 +185,13 @@ def put(
             disk.synchronize(fd)
             disk.rename(written, complete)
             _synchronize_name(directory, fd, disk)
+            return Waits(name + COMPLETE, first, os.fstat(fd))
         except BaseException:
             _remove(disk, written)
             _remove(disk, complete)
             raise
         finally:
             os.close(fd)
-    return name
 
 
 def _synchronize_name(directory: str, fd: int, disk: Disk) -> None:

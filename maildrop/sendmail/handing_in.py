@@ -4,6 +4,7 @@ In this file:
     hand_in     does it
     complete    adds what is missing
     whole       what is handed in
+    Handed      what was handed in
     Caller      who calls, as the system knows it
     caller      finds that out
     taken       reads a message from a stream
@@ -20,12 +21,13 @@ import pwd
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import BinaryIO, Final
 
 from maildrop.delivery.received import date_time
 from maildrop.durable import Disk
 from maildrop.errors import LimitExceeded
-from maildrop.queue.drop import Dropped, put
+from maildrop.queue.drop import Dropped, Waits, put
 from maildrop.sendmail.letter import Letter, NoAddress, address_list, phrase
 from maildrop.sendmail.options import Misused, Options
 from maildrop.sendmail.setting import Setting
@@ -47,6 +49,28 @@ class Caller:
 
     login: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What was handed in.
+
+    Attributes:
+        dropped: The envelope.
+        message: Header and body.
+        waits: The file.
+    """
+
+    dropped: Dropped
+    message: bytes
+    waits: Waits
+
+    def id(self) -> str:
+        """Under which id it will be in the queue and in the log."""
+        entry_id = import_module("maildrop.queue.naming").entry_id  # most need it not
+        waits = self.waits
+        found: str = entry_id(waits.name, [waits.first, self.message], waits.status)
+        return found
 
 
 def caller(uid: int, environment: Mapping[str, str]) -> Caller:
@@ -96,7 +120,7 @@ def hand_in(
     *,
     now: Callable[[], float] = time.time,
     random: Callable[[int], bytes] = os.urandom,
-) -> Dropped:
+) -> Handed:
     """Take a message and hand it in; it is on disk when this returns.
 
     Raises:
@@ -127,8 +151,9 @@ def hand_in(
         options.ret,
         options.envelope_id,
     )
-    put(setting.drop, dropped, whole(letter, setting), disk, random)
-    return dropped
+    message = whole(letter, setting)
+    waits = put(setting.drop, dropped, message, disk, random)
+    return Handed(dropped, message, waits)
 
 
 def whole(letter: Letter, setting: Setting) -> bytes:

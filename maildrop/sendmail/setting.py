@@ -24,7 +24,8 @@ from maildrop.errors import ConfigurationError
 
 #: Where it is looked for; never in the working directory, which may be anybody's.
 PLACE: Final = "/etc/maildrop/maildrop.toml"
-_STATE: Final = "/var/lib/maildrop"
+#: What ``state`` is if nothing is said.
+STATE: Final = "/var/lib/maildrop"
 _MESSAGE: Final = 50 << 20
 _OCTETS: Final = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:I?B)?", re.IGNORECASE)
 _POWERS: Final = "KMGT"
@@ -66,7 +67,7 @@ def load(file: str | None) -> Setting:
     path = os.path.abspath(file or PLACE)
     tables = _tables(path)
     mail, limits = _table(tables, "mail"), _table(tables, "limits")
-    state = _text(tables, "state") or _STATE
+    state = _text(tables, "state") or STATE
     hostname = _text(tables, "hostname") or _system_name()
     domains = mail.get("domains")
     first = domains[0] if isinstance(domains, list) and domains else hostname

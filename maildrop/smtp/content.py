@@ -181,7 +181,7 @@ def _answer(
     transaction: Transaction,
     outcomes: Sequence[Outcome] | respond.Refusal,
 ) -> None:
-    stored = reply(250, f"Stored, id {transaction.id}", "2.0.0")
+    stored = reply(250, f"Stored, id {_id(transaction, outcomes)}", "2.0.0")
     if isinstance(outcomes, respond.Refusal):
         replies = [bytes(outcomes)] * (
             len(transaction.recipients) if session.lmtp else 1
@@ -199,3 +199,10 @@ def _answer(
         ]
         replies = [bytes(refusals[0]) if refusals else stored]
     session.reply(b"".join(replies))
+
+
+def _id(transaction: Transaction, outcomes: Sequence[Outcome] | respond.Refusal) -> str:
+    """The id that the message goes on with."""
+    if isinstance(outcomes, respond.Refusal):
+        return transaction.id
+    return next((each.id for each in outcomes if each.id), transaction.id)

@@ -9,6 +9,7 @@ import pytest
 from maildrop.admin.entry import run, sendmail
 from maildrop.durable import Disk
 from maildrop.queue.drop import parse, prepare
+from maildrop.queue.naming import entry_id
 from tests.admin.conftest import Command, Input
 from tests.test_layers import MODULES, imports, name_of
 
@@ -41,7 +42,10 @@ def test_a_message_is_handed_in(
 
 def test_it_is_a_command_like_others(maildrop: Command, drop: Path) -> None:
     outcome = maildrop("sendmail", "-v", "-f", "a@x", "--", "bob", given=b"body\n")
-    assert (outcome.status, outcome.out) == (0, "handed in for bob\n")
+    [name] = os.listdir(drop)
+    file = drop / name
+    told = entry_id(name, [file.read_bytes()], file.stat())
+    assert (outcome.status, outcome.out) == (0, f"handed in as {told} for bob\n")
     assert left(drop)[1].endswith(b"\r\n\r\nbody\r\n")
 
 

@@ -72,3 +72,50 @@ def test_another_program_stays_unless_told_otherwise(
     assert os.listdir(place) == ["mailq"]
     assert maildrop("install-sendmail", "--force", str(place)).status == 0
     assert "mine" not in (place / "mailq").read_text()
+
+
+def test_the_command_that_runs_is_named_not_one_of_another_package(
+    maildrop: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Courier has a program of the same name, often in PATH."""
+    ours, theirs = maildrop.directory / "bin", maildrop.directory / "usr"
+    for directory in (ours, theirs):
+        directory.mkdir()
+        (directory / "maildrop").write_text("#!/bin/sh\n")
+        (directory / "maildrop").chmod(0o755)
+    monkeypatch.setenv("PATH", str(theirs))
+    monkeypatch.setattr(sys, "argv", [str(ours / "maildrop")])
+    assert maildrop("install-sendmail", str(place)).status == 0
+    assert f"exec {ours}/maildrop " in (place / "sendmail").read_text()
+
+
+@pytest.mark.parametrize("what", ["command", "configuration"])
+def test_what_other_users_cannot_reach_is_told(
+    maildrop: Command, place: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    barred = maildrop.directory / "bin" if what == "command" else maildrop.config
+
+    def is_barred(path: str) -> str:
+        return str(barred) if path.startswith(str(barred)) else ""
+
+    (maildrop.directory / "bin").mkdir()
+    command = maildrop.directory / "bin" / "maildrop"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(command)])
+    monkeypatch.setattr(module, "_barred", is_barred)
+    outcome = maildrop("install-sendmail", str(place))
+    assert outcome.status == 0
+    [said] = outcome.err.splitlines()
+    assert f"{barred} is not for all" in said
+    assert sorted(os.listdir(place)) == NAMES
+
+
+def test_a_directory_that_is_not_for_all_bars_what_is_below(tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (below / "file").write_text("")
+    (tmp_path / "a").chmod(0o700)
+    found = module._barred(str(below / "file"))
+    assert str(below).startswith(found)
+    assert module._barred("/bin/sh") == ""

@@ -1,6 +1,7 @@
 """``mailq``: the queue, as programs expect it to be shown."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,22 @@ def test_without_a_server_nothing_can_be_tried(
 ) -> None:
     assert sendmail("sendmail", ["-q"], str(maildrop.config)) == os.EX_UNAVAILABLE
     assert "tried when it starts" in capsys.readouterr().err
+
+
+def test_who_may_not_ask_the_server_is_told(
+    maildrop: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(self: socket.socket, path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert sendmail("sendmail", ["-q"], str(maildrop.config)) == os.EX_NOPERM
+    said = capsys.readouterr().err
+    assert "only root" in said
+    assert "starts" not in said
+    assert maildrop("status").status == os.EX_NOPERM
 
 
 def test_a_report_has_a_sender_that_programs_know() -> None:

@@ -8,6 +8,7 @@ import pytest
 from maildrop.app.dialogue import converse
 from maildrop.durable import Disk
 from maildrop.queue.drop import Dropped, parse, prepare
+from maildrop.queue.naming import entry_id
 from maildrop.sendmail.handing_in import Caller
 from maildrop.sendmail.setting import Setting
 
@@ -63,6 +64,14 @@ def test_a_message_is_handed_in(host: Host, piece: int) -> None:
     assert b"\r\nFrom: Ann <ann@example.org>\r\n" in message
     assert message.startswith(b"Date: ")
     assert message.endswith(b"\r\nSubject: hi\r\n\r\n.dots\r\nbody \xff\r\n")
+
+
+def test_the_reply_has_the_id_that_the_message_goes_on_with(host: Host) -> None:
+    answers = host.talk(HELLO + b"DATA\r\n" + LETTER)
+    [name] = os.listdir(host.drop)
+    file = host.drop / name
+    told = entry_id(name, [file.read_bytes()], file.stat())
+    assert answers[-1] == f"250 2.0.0 Stored, id {told}".encode()
 
 
 def test_several_messages_are_handed_in(host: Host) -> None:

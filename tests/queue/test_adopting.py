@@ -11,6 +11,7 @@ from maildrop.durable import Disk
 from maildrop.queue.adopting import Adopter, Found, Limits, Made, fairly
 from maildrop.queue.drop import Dropped, Unfit, put
 from maildrop.queue.entry import Entry, Waiting
+from maildrop.queue.naming import entry_id
 from maildrop.queue.spool import Spool
 
 MESSAGE = b"Subject: hello\r\n\r\nbody\r\n"
@@ -56,8 +57,8 @@ class Place:
 
     def put(self, *recipients: str, message: bytes = MESSAGE) -> Path:
         dropped = Dropped(recipients or ("bob",))
-        name = put(str(self.drop), dropped, message, Disk(), os.urandom)
-        return self.drop / f"{name}.mail"
+        self.waits = put(str(self.drop), dropped, message, Disk(), os.urandom)
+        return self.drop / self.waits.name
 
     def ids(self) -> list[str]:
         return sorted(each.id for each in self.spool.list())
@@ -79,6 +80,14 @@ def test_a_message_goes_into_the_queue(place: Place) -> None:
     assert taken.content().octets() == b"Received: here\r\n" + MESSAGE
     assert [each.address for each in taken.entry.recipients] == ["bob", "eve"]
     assert taken.entry.sender == f"uid{os.getuid()}@example.org"
+
+
+def test_its_id_is_known_to_who_handed_it_in(place: Place) -> None:
+    """It stands in the reply of ``sendmail -bs``, and in what ``-v`` says."""
+    place.put()
+    waits = place.waits
+    told = entry_id(waits.name, [waits.first, MESSAGE], waits.status)
+    assert place.adopter().adopt().ids == [told]
 
 
 def test_nothing_there_is_nothing_to_do(place: Place) -> None:

@@ -36,8 +36,8 @@ def drop(tmp_path: Path) -> Path:
 
 
 def hand_in(directory: Path, dropped: Dropped, message: bytes = MESSAGE) -> Path:
-    name = put(str(directory), dropped, message, Disk(), os.urandom)
-    return directory / f"{name}.mail"
+    waits = put(str(directory), dropped, message, Disk(), os.urandom)
+    return directory / waits.name
 
 
 @pytest.fixture(params=[0o022, 0o077])
