@@ -10,9 +10,10 @@ the queue is tried (``queue.adopting`` says why).
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -26,6 +27,9 @@ from maildrop.queue.adopting import Adopter, Limits
 from maildrop.queue.entry import Waiting
 from maildrop.queue.spool import Spool
 
+#: Seconds until what could not be taken over is tried again.
+_FAILED: Final = 60.0
+
 
 class Dropbox:
     """Takes over what lies in the drop directory, at once.
@@ -35,6 +39,7 @@ class Dropbox:
         in_thread: Where the disk is touched, with the server's rights.
         watcher: Tells when something comes.
         added: Told of the id of each entry.
+        clock: Time.
         recorder: Is told of each message.
     """
 
@@ -46,8 +51,10 @@ class Dropbox:
         in_thread: InThread,
         watcher: Watcher,
         added: Callable[[str], None],
+        clock: IReactorTime,
         recorder: Recorder | None = None,
     ) -> None:
+        self._clock = clock
         self._recorder = recorder or Recorder()
         self._adopter = adopter
         self._in_thread = in_thread
@@ -55,6 +62,7 @@ class Dropbox:
         self._added = added
         self._end_watch: Callable[[], None] | None = None
         self._working: Deferred[None] | None = None
+        self._later: IDelayedCall | None = None
         self._again = False
         self._stopped = False
 
@@ -77,6 +85,9 @@ class Dropbox:
         if self._end_watch is not None:
             self._end_watch()
             self._end_watch = None
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         over: Deferred[None] = Deferred()
         if self._working is None:
             over.callback(None)
@@ -107,13 +118,23 @@ class Dropbox:
             try:
                 adopted = await self._in_thread(self._adopter.adopt)
             except (MaildropError, OSError) as error:
-                self._log.error("drop: left where it is: {error}", error=str(error))
+                self._log.error("drop: left for now: {error}", error=str(error))
+                self._try_later()
                 return
             for entry_id, facts in adopted.facts.items():
                 self._recorder.note(entry_id, "message", **facts)
             for entry_id in adopted.ids:
                 self._added(entry_id)
             more = adopted.more
+
+    def _try_later(self) -> None:
+        """What could not be taken is tried again; nobody tells that there is room."""
+        if self._later is None and not self._stopped:
+            self._later = self._clock.callLater(_FAILED, self._try_again)
+
+    def _try_again(self) -> None:
+        self._later = None
+        self._came()
 
 
 def open_dropbox(
@@ -157,4 +178,4 @@ def open_dropbox(
         reactor.seconds,
         Limits(message=configuration.limits.message),
     )
-    return Dropbox(adopter, in_thread, watcher, added, recorder)
+    return Dropbox(adopter, in_thread, watcher, added, reactor, recorder)

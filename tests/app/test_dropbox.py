@@ -75,7 +75,7 @@ class Box:
 
     def __init__(self, directory: Path) -> None:
         self.drop = directory / "state" / "queue" / "drop"
-        clock = Clock()
+        self.clock = clock = Clock()
         clock.advance(os.stat(directory).st_ctime)
         queue = str(self.drop.parent)
         self.spool = Spool(queue, Disk(), clock.seconds, str(directory))
@@ -180,3 +180,22 @@ def test_trouble_with_the_disk_is_told_and_tried_again(box: Box) -> None:
     box.put()
     box.watched.changed()
     assert len(box.added) == 1
+
+
+def test_what_could_not_be_taken_is_tried_again_by_itself(box: Box) -> None:
+    box.start()
+    box.drop.rename(box.drop.parent / "away")
+    box.watched.changed()
+    (box.drop.parent / "away").rename(box.drop)
+    box.put()
+    box.clock.advance(60)
+    assert len(box.added) == 1
+    assert box.clock.getDelayedCalls() == []
+
+
+def test_who_stops_tries_nothing_again(box: Box) -> None:
+    box.start()
+    box.drop.rename(box.drop.parent / "away")
+    box.watched.changed()
+    assert box.box.stop().called
+    assert box.clock.getDelayedCalls() == []
