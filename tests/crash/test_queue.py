@@ -7,7 +7,7 @@ from tests.crash.queue_matrix import try_errand
 from tests.crash.queue_world import ERRANDS, Errand
 
 #: Of so many stop points one is tried, another one of each errand.
-EVERY = 61
+EVERY = 97
 
 
 @pytest.mark.parametrize("format_name", ["maildir", "mbox"])
