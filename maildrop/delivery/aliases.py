@@ -149,6 +149,11 @@ class Aliases:
         self._clock = clock
         self._reach = reach
 
+    @property
+    def loaded(self) -> object:
+        """Another object whenever the files were read again."""
+        return self._files.loaded
+
     def due(self) -> bool:
         """Whether the files are to be read (``load``) before names are looked up."""
         return self._files.due()

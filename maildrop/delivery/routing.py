@@ -22,8 +22,12 @@ Errors: NoSuchUser for a name that nobody has; RelayDenied for a domain that is 
 ours; MailLoop for aliases that lead in a circle; AliasUnusable for an alias that asks
 for what cannot be done; StorageFailure when files cannot be read.
 
-Limits: ``sources.Limits``.  An address that means more than can be found out while a
-client waits is taken as it is, and routed as a whole when it is in the queue.
+Most addresses are a user's and nothing more.  That is not searched for each time, but
+remembered as long as the same files are loaded and the same account has the name.
+
+Limits: ``sources.Limits``, and the addresses remembered.  An address that means more
+than can be found out while a client waits is taken as it is, and routed as a whole when
+it is in the queue.
 
 Security: nothing is ever taken for a domain that is not ours unless the caller says
 that its client may send there: this is what makes an open relay impossible.  The detail
@@ -31,9 +35,10 @@ is a wish: a folder of that name must exist already, and the store checks the na
 """
 
 from collections.abc import Collection
-from typing import Final
+from operator import is_not
+from typing import Final, NamedTuple
 
-from maildrop.delivery.actions import Reason, Recipient, ToAddress
+from maildrop.delivery.actions import Reason, Recipient, ToAddress, ToMailbox
 from maildrop.delivery.address import canonical_domain
 from maildrop.delivery.aliases import Aliases
 from maildrop.delivery.asking import Asking, ask, elsewhere, here
@@ -56,6 +61,26 @@ from maildrop.mailbox.gate import InThread
 from maildrop.smtp.wire.path import Path
 
 _ALLOWED: Final = frozenset({ALIASES, FORWARD})
+#: Addresses that are remembered.
+_KEPT: Final = 10_000
+#: Rules of an address that is a user's, and nothing more.
+_PLAIN: Final = frozenset({"user", "detail"})
+
+
+class _Plain(NamedTuple):
+    """An address that is a user's, and nothing more.
+
+    Attributes:
+        recipient: What it means.
+        loaded: The files in which nothing else was said of it.
+        account: The user's.
+        extension: Separator and detail.
+    """
+
+    recipient: Recipient
+    loaded: tuple[object, ...]
+    account: Account
+    extension: str
 
 
 class Router:
@@ -119,6 +144,7 @@ class Router:
         self._default = names[0]
         self._postmaster = postmaster
         self._limits = limits or Limits()
+        self._plain: dict[tuple[str, str], _Plain] = {}
 
     def is_local(self, domain: str) -> bool:
         """Whether a domain is ours; no domain at all is."""
@@ -198,6 +224,8 @@ class Router:
         if not path.domain:
             path = Path(path.local, self._default)
         domain = canonical_domain(path.domain)
+        if forwards and (known := self._remembered(path, domain)) is not None:
+            return known
         if not self._sources.is_local(domain):
             if not outward:
                 raise RelayDenied(f"{domain} is not a domain of ours")
@@ -214,7 +242,50 @@ class Router:
         if not expansion.actions:
             expansion.check_circles(path)
             raise NoSuchUser(f"nobody is called {path}")
-        return Recipient(path, tuple(expansion.actions.values()))
+        recipient = Recipient(path, tuple(expansion.actions.values()))
+        if forwards:
+            self._remember(recipient, domain)
+        return recipient
+
+    def _loaded(self) -> tuple[object, ...]:
+        """Other objects whenever files were read again."""
+        virtual, aliases = self._sources.virtual, self._sources.aliases
+        return (
+            None if virtual is None else virtual.loaded,
+            None if aliases is None else aliases.loaded,
+        )
+
+    def _remembered(self, path: Path, domain: str) -> Recipient | None:
+        """What was found before, if nothing has changed and the user has no file."""
+        known = self._plain.get((path.local, path.domain))
+        if known is None:
+            return None
+        sources = self._sources
+        found = sources.find(path.local, domain)
+        if found is None or found[0] is not known.account:
+            return None
+        if any(map(is_not, known.loaded, self._loaded())):
+            return None
+        forwards = sources.forwards
+        if forwards is not None:
+            file = forwards.remembered(known.account, known.extension)
+            if file is None or file[0] is not None:
+                return None
+        return known.recipient
+
+    def _remember(self, recipient: Recipient, domain: str) -> None:
+        """Keep it, if it is one mailbox of one user and no file had a part in it."""
+        action = recipient.actions[0]
+        if len(recipient.actions) > 1 or not isinstance(action, ToMailbox):
+            return
+        path = recipient.path
+        found = self._sources.find(path.local, domain)
+        if found is None or {each.rule for each in action.why} - _PLAIN:
+            return
+        if len(self._plain) >= _KEPT:
+            self._plain.clear()
+        key = path.local, path.domain
+        self._plain[key] = _Plain(recipient, self._loaded(), *found)
 
     def _search(self, expansion: Expansion, path: Path, domain: str) -> Asking[None]:
         srs = self._sources.srs

@@ -127,6 +127,11 @@ class Virtual:
         self._reach = reach
         self._files = Watched(paths, parse, clock, check_every=check_every, reach=reach)
 
+    @property
+    def loaded(self) -> object:
+        """Another object whenever the files were read again."""
+        return self._files.loaded
+
     def due(self) -> bool:
         """See ``aliases.Aliases``."""
         return self._files.due()
