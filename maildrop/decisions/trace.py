@@ -17,7 +17,8 @@ _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _START: Final = 1_577_836_800  # 2020-01-01 UTC
 _RANDOM_OCTETS: Final = 3
 _LENGTH: Final = 13
-_SHIFTS: Final = range(5 * (_LENGTH - 1), -1, -5)
+#: Each two letters: there is an id to be spelled for each message and connection.
+_PAIRS: Final = tuple(a + b for a in _LETTERS for b in _LETTERS)
 
 
 class TraceIds:
@@ -59,7 +60,15 @@ def trace_id(seconds: float, random: bytes) -> str:
 
 
 def _spelled(number: int) -> str:
-    return "".join(_LETTERS[number >> shift & 31] for shift in _SHIFTS)
+    return (
+        _LETTERS[number >> 60 & 31]
+        + _PAIRS[number >> 50 & 1023]
+        + _PAIRS[number >> 40 & 1023]
+        + _PAIRS[number >> 30 & 1023]
+        + _PAIRS[number >> 20 & 1023]
+        + _PAIRS[number >> 10 & 1023]
+        + _PAIRS[number & 1023]
+    )
 
 
 def born(trace_id: str) -> float:
