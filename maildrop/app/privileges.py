@@ -136,7 +136,7 @@ class _Borrowed:
 
     def __enter__(self) -> None:
         self._before = self._rights.current()
-        if self._before != self._wanted:
+        if self._before is not self._wanted:  # equal ones change nothing
             self._rights.become(self._wanted)
 
     def __exit__(
@@ -145,7 +145,7 @@ class _Borrowed:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._before != self._wanted:
+        if self._before is not self._wanted:
             self._rights.become(self._before)
 
 
@@ -163,7 +163,7 @@ class RootRights:
         self._root = Identity(0, 0)
         self._thread = threading.local()
         self._thread.identity = self._root  # until ``settle``
-        self._proven: set[Identity] = set()
+        self._proven: set[tuple[int, int]] = set()
         self._identities: dict[tuple[int | None, int | None, str], Identity] = {}
 
     def as_owner(self, account: Account) -> AbstractContextManager[object]:
@@ -212,10 +212,10 @@ class RootRights:
             done = kernel.set_groups(wanted.groups)
         if before is None or before.uid != wanted.uid:
             kernel.set_user(wanted.uid)
-        if wanted not in self._proven:
+        if (wanted.uid, wanted.gid) not in self._proven:
             done = done and kernel.has(wanted.uid, wanted.gid)
             if done:
-                self._proven.add(wanted)
+                self._proven.add((wanted.uid, wanted.gid))
         if not done:
             self._thread.__dict__.pop("identity", None)
             raise AccessDenied(f"cannot take on the rights of uid {wanted.uid}")
