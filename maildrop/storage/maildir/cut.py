@@ -146,6 +146,9 @@ def _published_apart(
     Raises:
         MaildropError: Nothing was published.
     """
+    if len(admitted) == 1:
+        keyed = any(message.key for some, _ in admitted.values() for message in some)
+        return (yield from _published(mailbox, admitted, keyed=keyed))
     groups: tuple[dict[int, _Admitted], ...] = ({}, {})
     for at, (some, bits) in admitted.items():
         groups[any(message.key for message in some)][at] = some, bits
