@@ -46,6 +46,7 @@ PORTS: Final = {
     "submission": ("submission", "starttls"),
     "lmtp": ("lmtp", "none"),
 }
+_TWISTD: Final = ("-n", "--pidfile=", "maildrop", "--config")
 _SERVING: Final = re.compile(r"serving (\w+) tls=(\w+) on (\S+:)?(\d+)$", re.MULTILINE)
 _TROUBLE: Final = re.compile(r"^\S+ (?:error|critical) .*|.*Traceback.*", re.MULTILINE)
 
@@ -98,6 +99,9 @@ class Server:
             for the server's directory.
         top: TOML put before the first section.
         account: What the server works as when root starts it.
+        ports: What it listens on.
+        domains: Whose mail is its own.
+        wrapper: A command that runs the server.
     """
 
     def __init__(
@@ -107,6 +111,8 @@ class Server:
         top: str = "",
         account: str = "root",
         ports: Sequence[str] = tuple(PORTS),
+        domains: Sequence[str] = (DOMAIN,),
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.users = tuple(users)
         self.directory = Path(tempfile.mkdtemp(prefix="maildrop-test-"))
@@ -119,7 +125,8 @@ class Server:
         self._log = self.directory / "log"
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._write(configuration, top, account)
+        self._wrapper = tuple(wrapper)
+        self._write(configuration, top, account, domains)
 
     # -- files
 
@@ -141,7 +148,9 @@ class Server:
             return f"mbox:{self.spool(user)}:{self.home(user)}/mail"
         return f"maildir:{self.maildir(user)}"
 
-    def _write(self, configuration: str, top: str, account: str) -> None:
+    def _write(
+        self, configuration: str, top: str, account: str, domains: Sequence[str]
+    ) -> None:
         spool = self.directory / "spool"
         spool.mkdir()
         spool.chmod(0o1777)
@@ -167,7 +176,7 @@ class Server:
         self.file.write_text(
             f'version = 1\nhostname = "mail.{DOMAIN}"\nstate = "state"\n'
             f'user = "{account}"\n{top}\n[users]\npasswd = "passwd"\n'
-            f'[mail]\ndomains = ["{DOMAIN}"]\n{listen}{configuration}\n'
+            f"[mail]\ndomains = {json.dumps(list(domains))}\n{listen}{configuration}\n"
         )
 
     def share(self, other: "Server") -> None:
@@ -186,7 +195,7 @@ class Server:
         self._log_start = len(self.log())
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [BIN / "twistd", "-n", "--pidfile=", "maildrop", "--config", self.file],
+                [*self._wrapper, BIN / "twistd", *_TWISTD, self.file],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -212,7 +221,7 @@ class Server:
     def run_to_its_end(self) -> subprocess.CompletedProcess[str]:
         """Start it where that is bound to fail."""
         return subprocess.run(
-            [BIN / "twistd", "-n", "--pidfile=", "maildrop", "--config", self.file],
+            [BIN / "twistd", *_TWISTD, self.file],
             capture_output=True,
             text=True,
             timeout=PATIENCE,

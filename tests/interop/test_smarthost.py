@@ -13,28 +13,28 @@ from typing import Any
 import pytest
 
 from tests.interop.clients import trust
-from tests.interop.postfix import PASSWORD as SECRET, USER, Postfix
 from tests.interop.server import MAILDIR, PASSWORD, Server, until
+from tests.interop.smarthost import PASSWORD as SECRET, USER, Smarthost
 
 SEED = 20261122
 _SUBJECT = re.compile(rb"^Subject: (.*?)\r?$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def postfix() -> Iterator[Postfix]:
-    with Postfix() as running:
+def postfix() -> Iterator[Smarthost]:
+    with Smarthost() as running:
         yield running
 
 
 @contextmanager
 def sending(
-    postfix: Postfix, *, port: int = 0, ca: bool = True, more: str = ""
+    postfix: Smarthost, *, port: int = 0, ca: bool = True, more: str = ""
 ) -> Iterator[Server]:
     """A server whose smarthost that is."""
     lines = [
         "[relay]",
         'smarthost = "localhost"',
-        f"port = {port or postfix.starttls}",
+        f"port = {port or postfix.port}",
         f'user = "{USER}"',
         'password_file = "secret"',
         more,
@@ -70,17 +70,17 @@ def message(name: str, octets: int = 1000) -> str:
     return f"Subject: {name}\r\n\r\n" + line * (octets // len(line) + 1)
 
 
-def subjects(postfix: Postfix) -> Counter[str]:
+def subjects(postfix: Smarthost) -> Counter[str]:
     found = (_SUBJECT.search(mail, 0, 4096) for mail in postfix.mail())
     return Counter(each[1].decode() for each in found if each)
 
 
-def logins(postfix: Postfix) -> int:
+def logins(postfix: Smarthost) -> int:
     """How often somebody connected to log in."""
     return len(re.findall(r"disconnect from .* auth=1 ", postfix.logged()))
 
 
-def test_mail_goes_through_with_tls_and_login(postfix: Postfix) -> None:
+def test_mail_goes_through_with_tls_and_login(postfix: Smarthost) -> None:
     """Its certificate is verified; SCRAM is the best that both have."""
     with sending(postfix) as server:
         names = [f"plain-{at}" for at in range(5)]
@@ -103,7 +103,7 @@ def test_mail_goes_through_with_tls_and_login(postfix: Postfix) -> None:
     assert "sasl_method=SCRAM-SHA-256" in postfix.logged()
 
 
-def test_sessions_are_used_again(postfix: Postfix) -> None:
+def test_sessions_are_used_again(postfix: Smarthost) -> None:
     before = logins(postfix)
     with sending(postfix, more='keep = "20s"') as server:
         for at in range(8):
@@ -113,14 +113,14 @@ def test_sessions_are_used_again(postfix: Postfix) -> None:
     assert logins(postfix) - before <= 2
 
 
-def test_tls_from_the_first_octet(postfix: Postfix) -> None:
+def test_tls_from_the_first_octet(postfix: Smarthost) -> None:
     """RFC 8314 section 3.3."""
     with sending(postfix, port=postfix.implicit, more='tls = "implicit"') as server:
         submit(server, "a@far.example", text=message("implicit"))
         until(lambda: subjects(postfix)["implicit"] == 1)
 
 
-def test_a_certificate_of_strangers_makes_the_mail_wait(postfix: Postfix) -> None:
+def test_a_certificate_of_strangers_makes_the_mail_wait(postfix: Smarthost) -> None:
     with sending(postfix, ca=False) as server:
         submit(server, "a@far.example", text=message("untrusted"))
         until(lambda: "certificate verify failed" in server.log())
@@ -128,7 +128,7 @@ def test_a_certificate_of_strangers_makes_the_mail_wait(postfix: Postfix) -> Non
     assert subjects(postfix)["untrusted"] == 0
 
 
-def test_a_wrong_password_makes_the_mail_wait(postfix: Postfix) -> None:
+def test_a_wrong_password_makes_the_mail_wait(postfix: Smarthost) -> None:
     with sending(postfix) as server:
         secret = server.directory / "secret"
         secret.write_text("wrong\n")
@@ -145,7 +145,7 @@ def test_a_wrong_password_makes_the_mail_wait(postfix: Postfix) -> None:
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_other_mechanisms(mechanism: str) -> None:
-    with Postfix(mechanism) as postfix, sending(postfix) as server:
+    with Smarthost(mechanism) as postfix, sending(postfix) as server:
         submit(server, "a@far.example", text=message("mechanism"))
         until(lambda: subjects(postfix)["mechanism"] == 1)
         assert f"sasl_method={mechanism}" in postfix.logged()
@@ -159,7 +159,7 @@ def test_both_ends_may_be_killed_and_nothing_is_lost() -> None:
     """
     chance = random.Random(SEED)  # noqa: S311 (no secret)
     names = [f"killed-{at}" for at in range(60)]
-    with Postfix() as postfix, sending(postfix) as server:
+    with Smarthost() as postfix, sending(postfix) as server:
         for at, name in enumerate(names):
             submit(server, "a@far.example", text=message(name, 20_000))
             time.sleep(chance.random() * 0.05)
