@@ -1,8 +1,9 @@
 """A message of the queue, read for a relay.
 
 In this file:
-    Message    its octets in pieces, and what has to be known of them
-    read       reads one
+    Message      its octets in pieces, and what has to be known of them
+    read         reads one
+    seven_bit    rewrites one for a server that takes no octets above 127
 
 Small messages are read where they are needed; large ones on a thread, which copies them
 out of the queue and looks at each octet once.
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from maildrop.durable import Content
+from maildrop.message import seven_bit as rewriting
 from maildrop.queue.relay import Job
 from maildrop.smtp.wire.stuffing import Facts, facts, outgoing
 
@@ -81,3 +83,20 @@ async def read(job: Job, in_thread: InThread) -> Message:
         return _read(job)
     message: Message = await in_thread(lambda: _read(job))
     return message
+
+
+async def seven_bit(message: Message, in_thread: InThread) -> Message:
+    """A message without octets above 127 (RFC 6152 section 3); itself if it has to be.
+
+    Who has it closes both.
+    """
+
+    def rewrite() -> Message:
+        octets = rewriting.seven_bit(message.content.octets())
+        if octets is None:
+            return message
+        content = Content.of(octets)
+        return Message(content, message.before, facts(_pieces(message.before, content)))
+
+    found: Message = await in_thread(rewrite)
+    return found

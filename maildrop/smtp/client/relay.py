@@ -46,11 +46,13 @@ from maildrop.smtp.client.hosts import (
     addresses,
     exchangers,
 )
-from maildrop.smtp.client.message import Message, read
+from maildrop.smtp.client.message import Message, read, seven_bit
 from maildrop.smtp.client.policy import NextHop, Routes
 from maildrop.smtp.client.pool import Keeping, Pool
+from maildrop.smtp.wire.capabilities import Capabilities
 from maildrop.smtp.wire.letter import Letter, Receiver
 from maildrop.smtp.wire.opening import TLSPolicy, Wanted, opening
+from maildrop.smtp.wire.stuffing import Facts
 from maildrop.smtp.wire.transaction import Outcome, transaction
 from maildrop.smtp.wire.verdict import Answer, Broken, Phase, Verdict, later
 
@@ -106,6 +108,7 @@ class _Way:
     Attributes:
         hop: Where.
         message: What.
+        narrow: The same for servers that take no octets above 127, when one was met.
         options: How.
         sender: From whom.
         left: Recipients that no host has said the last word on, by number.
@@ -124,17 +127,23 @@ class _Way:
     sent: int = 0
     uncertain: bool = False
     unreachable: str = ""
+    narrow: Message | None = None
 
-    def letter(self, recipients: Sequence[Waiting]) -> Letter:
+    def letter(self, recipients: Sequence[Waiting], facts: Facts) -> Letter:
         """What is sent to some of them."""
         return Letter(
             self.sender,
             [Receiver(each.address, each.notify, each.original) for each in recipients],
-            self.message.facts,
+            facts,
             smtputf8=self.options.smtputf8,
             ret=self.options.ret,
             envelope_id=self.options.envelope_id,
         )
+
+    def close(self) -> None:
+        """Let go of what was rewritten."""
+        if self.narrow is not None and self.narrow is not self.message:
+            self.narrow.close()
 
     def is_to_go_on(self, limits: Limits) -> bool:
         """Whether another host may still help."""
@@ -257,7 +266,10 @@ class SMTPRelay:
             for hop, recipients in ways.items():
                 left = {each.number: each for each in recipients}
                 way = _Way(hop, message, job.entry.options, job.sender, left)
-                await self._go(way)
+                try:
+                    await self._go(way)
+                finally:
+                    way.close()
                 results += way.results.values()
                 unreachable = unreachable or way.unreachable
         finally:
@@ -405,16 +417,17 @@ class SMTPRelay:
         pending = list(way.left.values())
         self._active.add(connection)
         try:
+            message = await self._fitting(way, connection.capabilities)
             while pending and not connection.lost:
                 batch = pending[: self._limits.recipients]
                 talk = transaction(
-                    way.letter(batch),
+                    way.letter(batch, message.facts),
                     connection.capabilities,
                     reset=connection.messages > 0,
                     lmtp=way.hop.lmtp,
                 )
                 connection.messages += 1
-                outcome = await connection.run(talk, way.message)
+                outcome = await connection.run(talk, message)
                 if outcome.broken is not None:
                     connection.close()  # whatever it waits for, it is no QUIT
                 if used and outcome.broken is not None and outcome.stale:
@@ -434,6 +447,14 @@ class SMTPRelay:
             way.note_rest(_named(_UNASKED, connection.peer), connection.peer)
         way.sent += 1
         return True
+
+    async def _fitting(self, way: _Way, offered: Capabilities) -> Message:
+        """The message as a server takes it, where it can be made so."""
+        if offered.eight_bit or not way.message.facts.eight_bit:
+            return way.message
+        if way.narrow is None:
+            way.narrow = await seven_bit(way.message, self._outside.in_thread)
+        return way.narrow
 
 
 def _named(verdict: Verdict, host: str) -> Verdict:

@@ -12,8 +12,8 @@ Extensions, each used where it is needed and offered:
 
     SIZE        RFC 1870: a message over the server's limit is not tried
     8BITMIME    RFC 6152 section 3: where it is not offered, a message with octets above
-                127 would have to be rewritten, and every signature in it broken; it
-                goes back to the sender instead.  Hardly a server is left without it.
+                127 is given rewritten (``message.seven_bit``); if it still has some it
+                goes back
     SMTPUTF8    RFC 6531 section 3.2: where it is not offered, a domain is written in
                 A-labels (RFC 5890); a local part or a header in UTF-8 goes back
     DSN         RFC 3461: RET, ENVID, NOTIFY and ORCPT are passed on as they came; an

@@ -41,6 +41,41 @@ def test_mail_that_was_sent_on_says_from_which_address(
     assert taken.mail.endswith(f" SIZE={len(taken.content)}")
 
 
+EIGHT_BIT = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nö\r\n".encode()
+
+
+def test_octets_above_127_are_rewritten_for_who_takes_none(world: World) -> None:
+    """RFC 6152 section 3; only for that one."""
+    second_exchanger(world)
+    world.serve(
+        "192.0.2.1", offers=("PIPELINING", "SIZE"), answers={"end": "451 later"}
+    )
+    world.serve("192.0.2.2")
+    assert world.send(message=EIGHT_BIT)["a@example.net"].kind is Kind.PASSED_ON
+    first, second = world.network.sessions
+    assert (first.taken, second.taken[0].content) == ([], EIGHT_BIT)
+    assert "BODY" not in first.commands[1]
+
+    world.serve("192.0.2.1", offers=("PIPELINING", "SIZE"))
+    world.send(message=EIGHT_BIT, via="list@example.org")
+    *_, third = world.network.sessions
+    (taken,) = third.taken
+    assert taken.content == (
+        b"Delivered-To: list@example.org\r\n"
+        b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\n"
+        b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=B6\r\n"
+    )
+    assert taken.mail.endswith(f" SIZE={len(taken.content)}")
+
+
+def test_what_cannot_be_rewritten_goes_back(world: World) -> None:
+    """RFC 6152 section 3, RFC 1847 section 2.1."""
+    world.serve(offers=("PIPELINING",))
+    signed = EIGHT_BIT.replace(b"text/plain", b"multipart/signed; boundary=b")
+    result = world.send(message=signed)["a@example.net"]
+    assert (result.kind, result.status.code) == (Kind.FAILED, "5.6.3")
+
+
 def test_a_host_that_promises_no_report_is_told_apart(world: World) -> None:
     """RFC 3461 section 5.2.2."""
     world.serve(offers=("PIPELINING",))
