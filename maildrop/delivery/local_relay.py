@@ -26,7 +26,7 @@ Errors: those of routing and of stores, as results; what is final is said by
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -34,6 +34,7 @@ from twisted.logger import Logger
 
 from maildrop.decisions.recorder import Recorder
 from maildrop.delivery.actions import (
+    Action,
     Discard,
     Recipient,
     ToMailbox,
@@ -63,6 +64,9 @@ from maildrop.mailbox.quota import Counted
 from maildrop.queue.entry import Kind, Result, Status, Waiting
 from maildrop.queue.relay import Attempt, Job
 from maildrop.smtp.wire.path import Path, path_of
+
+#: What became of a recipient, and what it stands for.
+Expanded = tuple[Kind, Status, list[Waiting]]
 
 #: Actions whose reasons are told; more than that are worked on in a thread.
 _TOLD: Final = 100
@@ -129,9 +133,7 @@ class LocalRelay:
         finally:
             content.close()
 
-    async def _try(
-        self, message: "_Message", waiting: Waiting
-    ) -> tuple[Kind, Status, list[Waiting]]:
+    async def _try(self, message: "_Message", waiting: Waiting) -> Expanded:
         try:
             return await self._one(message, waiting)
         except MaildropError as error:
@@ -147,9 +149,7 @@ class LocalRelay:
             status = status_of(TemporaryError("server bug, see the log"))
         return Kind.FAILED if is_final(status) else Kind.WAITING, status, []
 
-    async def _one(
-        self, message: "_Message", waiting: Waiting
-    ) -> tuple[Kind, Status, list[Waiting]]:
+    async def _one(self, message: "_Message", waiting: Waiting) -> Expanded:
         action = as_action(waiting, self._account)
         path = path_of(waiting.address)
         if isinstance(action, ToMailbox):
@@ -171,7 +171,7 @@ class LocalRelay:
 
     async def _follow(
         self, message: "_Message", waiting: Waiting, recipient: Recipient
-    ) -> tuple[Kind, Status, list[Waiting]]:
+    ) -> Expanded:
         """Do what an address of ours means."""
         actions = [each for each in recipient.actions if not isinstance(each, Discard)]
         if not actions:
@@ -180,13 +180,19 @@ class LocalRelay:
         if len(actions) == 1 and isinstance(only, ToMailbox) and only.sender is None:
             await self._deliver(message, waiting, only, recipient.path)
             return Kind.DELIVERED, _DELIVERED, []
+        follow = functools.partial(self._expand, waiting, recipient, actions)
+        if len(actions) <= _TOLD:
+            return follow()
+        expansion: Expanded = await self._in_thread(follow)
+        return expansion
+
+    def _expand(
+        self, waiting: Waiting, recipient: Recipient, actions: Sequence[Action]
+    ) -> Expanded:
+        """What it stands for; of a long list that takes a while."""
         recipient = replace(recipient, original=waiting.original, notify=waiting.notify)
         tried = [Tried(each) for each in actions]
-        expand = functools.partial(
-            expanded, recipient, tried, self._placing, 0, waiting.number
-        )
-        few = len(tried) <= _TOLD
-        children = expand() if few else await self._in_thread(expand)
+        children = expanded(recipient, tried, self._placing, 0, waiting.number)
         for child in children:
             if child.sender is None:
                 child.sender = waiting.sender

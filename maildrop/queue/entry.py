@@ -9,8 +9,10 @@ In this file:
     Kind         the kinds of results
     head         the first line of an entry's file
     line         a later line
+    lines        later lines that count together
     read_head    what the first line says
     follow       what a later line changes
+    ends         whether a line ends those that count together
 
 File format.  An entry is one file, so that one rename puts it into the queue and one
 unlink takes it out:
@@ -25,14 +27,20 @@ that is torn was not synced, so nothing followed from it: it is left out, and cu
 before the next one.  A line in the middle that does not fit its sum was damaged later:
 such a file is put aside, whole.
 
+What is too much for one line is in several: all but the last say so ("part"), and none
+of them counts before the last one is there, which is written when the others are on
+disk.  So JSON holds up others for a moment only, whatever a list means.
+
 JSON of a line, each member may be missing:
 
-    {"at": seconds, "results": [[number, kind, code, text, remote], ...],
+    {"at": seconds, "results": [[numbers, kind, code, text, remote], ...],
      "next": seconds, "held": bool, "warned": bool, "reported": [number, ...],
-     "more": [recipient, ...]}
+     "more": [recipient, ...], "part": bool}
 
-Errors: ``Damaged`` for what cannot be believed, ``FromLater`` for a version that this
-one does not know.
+    numbers: one, or a list of those with the same result
+
+Errors: ``Damaged`` for what cannot be believed, ``Torn`` for a line that is not whole,
+``FromLater`` for a version that this one does not know.
 
 Limits: octets of a line; recipients are limited by whoever fills the queue.
 """
@@ -41,17 +49,26 @@ import dataclasses
 import enum
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 VERSION: Final = 1
 #: Octets of a line.
 LINE_MAX: Final = 1 << 26
+#: Recipients, or results, of a line; and numbers.
+MEMBERS: Final = 500
+_NUMBERS: Final = 10_000
 
 
 class Damaged(Exception):
     """It cannot be believed."""
+
+
+class Torn(Damaged):
+    """A line is not whole."""
 
 
 class FromLater(Exception):
@@ -177,6 +194,7 @@ class Entry:
         options: What the sender asked for.
         next: When to try again, seconds since 1970 UTC.
         held: Nothing is tried until somebody releases it.
+        parts: What lines say that do not count yet.
     """
 
     id: str
@@ -187,6 +205,7 @@ class Entry:
     options: Options = field(default_factory=Options)
     next: float = 0.0
     held: bool = False
+    parts: list[dict[str, Any]] = field(default_factory=list)
 
     def waiting(self) -> list[Waiting]:
         """Those that are still to be served."""
@@ -222,9 +241,9 @@ def _summed(value: Mapping[str, Any]) -> bytes:
 def _value(octets: bytes) -> dict[str, Any]:
     crc, _, text = octets.rstrip(b"\n").partition(b" ")
     if len(crc) != 8 or not octets.endswith(b"\n") or len(octets) > LINE_MAX:
-        raise Damaged("not a line of an entry")
+        raise Torn("not a line of an entry")
     if crc != b"%08x" % zlib.crc32(text):
-        raise Damaged("a line does not fit its sum")
+        raise Torn("a line does not fit its sum")
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -294,6 +313,7 @@ def line(
     warned: bool = False,
     reported: Sequence[int] = (),
     more: Sequence[Waiting] = (),
+    part: bool = False,
 ) -> bytes:
     """A later line.
 
@@ -305,14 +325,11 @@ def line(
         warned: The sender was told that it takes long.
         reported: Recipients whose end the sender was told, or need not be.
         more: Recipients that others were expanded to; their numbers go on.
+        part: It counts with the next one.
     """
     value: dict[str, Any] = {"at": at}
-    told = [
-        [each.number, each.kind.value, *dataclasses.astuple(each.status)]
-        for each in results
-    ]
     members: dict[str, Any] = {
-        "results": told,
+        "results": _told(results),
         "reported": list(reported),
         "more": [_given(each) for each in more],
     }
@@ -323,29 +340,100 @@ def line(
         value["held"] = held
     if warned:
         value["warned"] = True
+    if part:
+        value["part"] = True
     return _summed(value)
 
 
+def _told(results: Iterable[Result]) -> list[list[Any]]:
+    same: dict[tuple[Kind, Status], list[int]] = {}
+    for each in results:
+        same.setdefault((each.kind, each.status), []).append(each.number)
+    return [
+        [
+            numbers if len(numbers) > 1 else numbers[0],
+            kind.value,
+            status.code,
+            status.text,
+            status.remote,
+        ]
+        for (kind, status), numbers in same.items()
+    ]
+
+
+def lines(
+    at: float,
+    *,
+    results: Sequence[Result] = (),
+    next_try: float | None = None,
+    held: bool | None = None,
+    warned: bool = False,
+    reported: Sequence[int] = (),
+    more: Sequence[Waiting] = (),
+) -> list[bytes]:
+    """Later lines that count together; ``line`` has the arguments."""
+    found = [line(at, more=piece, part=True) for piece in _cut(more, MEMBERS)]
+    found += [line(at, results=piece, part=True) for piece in _cut(results, MEMBERS)]
+    found += [line(at, reported=piece, part=True) for piece in _cut(reported, _NUMBERS)]
+    last = line(
+        at,
+        results=() if len(results) > MEMBERS else results,
+        next_try=next_try,
+        held=held,
+        warned=warned,
+        reported=() if len(reported) > _NUMBERS else reported,
+        more=() if len(more) > MEMBERS else more,
+    )
+    return [*found, last]
+
+
+def _cut(whole: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """The pieces of what is too much for a line."""
+    if len(whole) > most:
+        for at in range(0, len(whole), most):
+            yield whole[at : at + most]
+
+
 def follow(entry: Entry, octets: bytes) -> None:
-    """Change an entry as a later line says.
+    """Change an entry as a later line says, once the one that ends it is there.
 
     Raises:
+        Torn: It is not whole.
         Damaged: Nothing that can be believed.
     """
     value = _value(octets)
+    if value.get("part"):
+        entry.parts.append(value)
+        return
+    parts, entry.parts = entry.parts, []
     try:
-        entry.recipients += [_recipient(each) for each in value.get("more", ())]
-        for number, kind, *status in value.get("results", ()):
-            recipient = entry.recipients[number]
-            recipient.kind = Kind(kind)
-            recipient.status = Status(*status)
-            recipient.tries += 1
-        for number in value.get("reported", ()):
-            entry.recipients[number].reported = True
-        if value.get("warned"):
-            for recipient in entry.waiting():
-                recipient.warned = True
-        entry.next = value.get("next", entry.next)
-        entry.held = value.get("held", entry.held)
+        for each in (*parts, value):
+            _follow(entry, each)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise Damaged(f"a line says what cannot be: {error}") from error
+
+
+def ends(octets: bytes) -> bool:
+    """Whether a line is whole, and ends those that count together."""
+    try:
+        return not _value(octets).get("part")
+    except Damaged:
+        return False
+
+
+def _follow(entry: Entry, value: Mapping[str, Any]) -> None:
+    entry.recipients += [_recipient(each) for each in value.get("more", ())]
+    for numbers, kind, *said in value.get("results", ()):
+        status = Status(*said)
+        for number in numbers if isinstance(numbers, list) else [numbers]:
+            recipient = entry.recipients[number]
+            recipient.kind = Kind(kind)
+            recipient.status = status
+            recipient.tries += 1
+    for number in value.get("reported", ()):
+        entry.recipients[number].reported = True
+    if value.get("warned"):
+        for recipient in entry.waiting():
+            recipient.warned = True
+    entry.next = value.get("next", entry.next)
+    entry.held = value.get("held", entry.held)

@@ -36,8 +36,6 @@ from twisted.internet.defer import (
     Deferred,
     DeferredLock,
     DeferredSemaphore,
-    FirstError,
-    gatherResults,
 )
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -57,6 +55,7 @@ from maildrop.queue.entry import (
 from maildrop.queue.relay import Attempt, Job, Relay
 from maildrop.queue.reports import Reports, comes_later
 from maildrop.queue.schedule import Schedule
+from maildrop.queue.sharing import Place, some, together
 from maildrop.queue.spool import Spool, Taken
 from maildrop.queue.telling import Telling
 
@@ -69,7 +68,7 @@ _TAKEN: Final = 2.0
 #: Seconds until one is looked at again at which something of ours failed.
 _FAILED: Final = 60.0
 #: Recipients after which others get a turn.
-_SLICE: Final = 500
+_SLICE: Final = 100
 #: Said of an entry whose destinations are crowded: it waits for them, not for a time.
 _CROWDED: Final = math.inf
 #: Seconds until an entry that cannot be understood is looked at again.
@@ -231,8 +230,6 @@ class Runner:
         self._go_on()
 
     def _broken(self, failure: Failure, entry_id: str) -> float | None:
-        while isinstance(failure.value, FirstError):
-            failure = failure.value.subFailure
         if failure.check(MaildropError):
             self._log.error("{id}: {error}", id=entry_id, error=failure.value)
         else:
@@ -293,36 +290,34 @@ class Runner:
             return None if entry.done() else self._clock.seconds() + _STRANGE
         if entry.next > self._clock.seconds():
             return entry.next
-        groups: dict[tuple[str, str, str | None, str], list[Waiting]] = {}
-        for each in entry.waiting():
-            key = each.relay, each.destination, each.sender, each.via
-            groups.setdefault(key, []).append(each)
-        places = {key[:2] for key in groups}
+        shares = await self._calmly(entry, lambda: together(entry))
+        places = {place for place, _ in shares}
         most = 4 * self._limits.destination
-        if groups and all(self._users[place] >= most for place in places):
+        if shares and all(self._users[place] >= most for place in places):
             crowded = min(places, key=lambda place: len(self._crowds.get(place, ())))
             self._crowds.setdefault(crowded, deque()).append(entry.id)
             return _CROWDED
         lock = DeferredLock()
-        await gatherResults(
-            [
-                Deferred.fromCoroutine(self._try(taken, key[:2], group, lock))
-                for key, group in groups.items()
-            ],
-            consumeErrors=True,
-        )
+        await some(shares, lambda place, group: self._try(taken, place, group, lock))
         await self._conclude(taken)
-        if entry.done():
+        if await self._calmly(entry, entry.done):
             await self._in_thread(taken.remove)
             self._note(entry, "removed")
             self._log.info("{id}: removed from the queue", id=entry.id)
             return None
         return entry.next
 
+    async def _calmly(self, entry: Entry, look: Callable[[], T]) -> T:
+        """Look through recipients; in a thread, if there are many."""
+        if len(entry.recipients) <= _SLICE:
+            return look()
+        found: T = await self._in_thread(look)
+        return found
+
     async def _try(
         self,
         taken: Taken,
-        key: tuple[str, str],
+        key: Place,
         group: Sequence[Waiting],
         lock: DeferredLock,
     ) -> None:
@@ -419,22 +414,22 @@ class Runner:
     async def _conclude(self, taken: Taken) -> None:
         """Give up, report, plan."""
         entry, now = taken.entry, self._clock.seconds()
-        waiting = entry.waiting()
+        waiting = await self._calmly(entry, entry.waiting)
         if waiting:
-            tries = max(1, min(each.tries for each in waiting))
-            again = self._schedule.next_try(entry.id, entry.arrived, tries, now)
-            if any(not each.tries for each in waiting):
-                again = now  # what others were expanded to
+            tries = await self._calmly(
+                entry, lambda: min(each.tries for each in waiting)
+            )
+            again: float | None = now  # what others were expanded to
+            if tries:
+                again = self._schedule.next_try(entry.id, entry.arrived, tries, now)
             if again is None:
-                results = [
-                    Result(each.number, Kind.FAILED, each.status or _EXPIRED)
-                    for each in waiting
-                ]
-                await self._in_thread(lambda: taken.note(results=results))
-                for each in waiting:
+                await self._in_thread(lambda: taken.note(results=_given_up(waiting)))
+                for number, each in enumerate(waiting, 1):
                     self._note(entry, "given up", recipient=each.address)
+                    if number % _SLICE == 0:
+                        await self._in_thread(_nothing)
             else:
-                self._note(entry, "waits", next=again, tries=tries)
+                self._note(entry, "waits", next=again, tries=max(1, tries))
                 await self._in_thread(lambda: taken.note(next_try=again))
         await self._telling.tell(taken)
 
@@ -478,6 +473,12 @@ class Runner:
 
 def _deferred(group: Sequence[Waiting], status: Status) -> Attempt:
     return Attempt([Result(each.number, Kind.WAITING, status) for each in group])
+
+
+def _given_up(waiting: Sequence[Waiting]) -> list[Result]:
+    return [
+        Result(each.number, Kind.FAILED, each.status or _EXPIRED) for each in waiting
+    ]
 
 
 def _nothing() -> None:

@@ -16,6 +16,7 @@ States of a message, and what a crash leaves:
     2  renamed to entries/                 either, until
     3  entries/ synced, lock let go        waits: from here on it was taken (250)
     4  a line of results written, synced   waits; what the line says is not done again
+       (of several, the last: ``entry``)
     5  all lines say "done", unlinked      gone; one that a power cut brings back is
                                            unlinked again, for its lines are still there
 
@@ -45,10 +46,13 @@ from maildrop.queue.entry import (
     Kind,
     Result,
     Status,
+    Torn,
     Waiting,
+    ends,
     follow,
     head,
     line,
+    lines,
     read_head,
 )
 
@@ -289,7 +293,7 @@ class Taken:
         """Write down what happened; it is on disk when this returns."""
         for number, each in enumerate(more, len(self.entry.recipients)):
             each.number = number
-        octets = line(
+        *parts, last = lines(
             self._now(),
             results=results,
             next_try=next_try,
@@ -301,10 +305,17 @@ class Taken:
         with translated(f"write {self._path}"):
             if os.fstat(self._fd).st_size != self._end:
                 self._disk.truncate(self._fd, self._end)
-            self._disk.write_at(self._fd, octets, self._end)
+            end = self._end
+            for octets in parts:
+                self._disk.write_at(self._fd, octets, end)
+                end += len(octets)
+            if parts:  # the last one makes them count
+                self._disk.synchronize(self._fd)
+            self._disk.write_at(self._fd, last, end)
             self._disk.synchronize(self._fd)
-            self._end += len(octets)
-            follow(self.entry, octets)
+            self._end = end + len(last)
+            for octets in (*parts, last):
+                follow(self.entry, octets)
             with contextlib.suppress(OSError):  # it is looked at too early, that is all
                 self._disk.set_times(self._fd, self.entry.next)
 
@@ -319,7 +330,7 @@ class Taken:
 
 
 def _read(fd: int) -> tuple[Entry, int, int]:
-    """An entry, where its message begins, and where its last whole line ends."""
+    """An entry, where its message begins, and where its last line that counts ends."""
     first = b""
     while b"\n" not in first:
         octets = os.pread(fd, 1 << 16, len(first))
@@ -334,13 +345,17 @@ def _read(fd: int) -> tuple[Entry, int, int]:
     if size < end:
         raise Damaged(f"{end - size} octets of the message are missing")
     rest = os.pread(fd, size - end, end)
-    lines = rest.splitlines(keepends=True)
-    for number, octets in enumerate(lines, 1):
+    later = rest.splitlines(keepends=True)
+    at = end
+    for number, octets in enumerate(later, 1):
         try:
             follow(entry, octets)
-        except Damaged:
-            if number == len(lines):  # torn: it was never synced
-                break
-            raise
-        end += len(octets)
+        except Torn:
+            if any(map(ends, later[number:])):
+                raise
+            break  # it was never synced, or nothing followed from it
+        at += len(octets)
+        if not entry.parts:
+            end = at
+    entry.parts.clear()
     return entry, start, end

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from maildrop.queue.entry import (
+    MEMBERS,
     Damaged,
     Entry,
     FromLater,
@@ -15,10 +16,13 @@ from maildrop.queue.entry import (
     Options,
     Result,
     Status,
+    Torn,
     Waiting,
+    ends,
     follow,
     head,
     line,
+    lines,
     read_head,
 )
 
@@ -157,3 +161,65 @@ def test_octets_that_are_no_line_change_nothing(octets: bytes) -> None:
     with pytest.raises(Damaged):
         follow(there, octets)
     assert there == before
+
+
+# -- what is too much for one line
+
+
+def many(count: int) -> list[Waiting]:
+    return [
+        Waiting(number, f"u{number}@d", "smtp", "d", parent=0)
+        for number in range(1, count + 1)
+    ]
+
+
+def test_what_fits_is_one_line() -> None:
+    assert len(lines(1.0, more=many(MEMBERS), reported=[0])) == 1
+
+
+def test_lines_that_count_together_count_when_the_last_is_there() -> None:
+    there = entry("list@b")
+    result = Result(0, Kind.EXPANDED, Status("2.1.5", ""))
+    *parts, last = lines(1.0, results=[result], more=many(3 * MEMBERS + 1))
+    assert len(parts) == 4
+    assert not any(map(ends, parts))
+    assert ends(last)
+    before = entry("list@b")
+    for part in parts:
+        follow(there, part)
+        assert (there.recipients, there.waiting()) == (
+            before.recipients,
+            before.waiting(),
+        )
+    follow(there, last)
+    assert there.recipients[1:] == many(3 * MEMBERS + 1)
+    assert there.recipients[0].kind is Kind.EXPANDED
+    assert there.parts == []
+
+
+def test_many_results_and_numbers_come_back() -> None:
+    there = entry(*[f"u{number}@d" for number in range(MEMBERS * 30)])
+    results = [
+        Result(each.number, Kind.FAILED, Status("5.1.1", f"no {each.number % 3}"))
+        for each in there.recipients
+    ]
+    reported = [each.number for each in there.recipients]
+    for octets in lines(1.0, results=results, reported=reported):
+        follow(there, octets)
+    assert [each.status for each in there.recipients] == [
+        each.status for each in results
+    ]
+    assert {each.tries for each in there.recipients} == {1}
+    assert there.done()
+
+
+def test_the_same_result_is_written_once() -> None:
+    same = [Result(number, Kind.WAITING, STATUS) for number in range(400)]
+    assert len(line(1.0, results=same)) < 400 * 5
+
+
+@pytest.mark.parametrize("octets", [b"", b"nonsense\n", b"00000000 {}\n"])
+def test_what_is_not_whole_ends_nothing(octets: bytes) -> None:
+    assert not ends(octets)
+    with pytest.raises(Torn):
+        follow(entry("a@b"), octets)

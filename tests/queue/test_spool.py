@@ -8,7 +8,14 @@ import pytest
 from twisted.internet.task import Clock
 
 from maildrop.durable import Content
-from maildrop.queue.entry import Damaged, FromLater, Kind, Result, Status
+from maildrop.queue.entry import (
+    Damaged,
+    FromLater,
+    Kind,
+    Result,
+    Status,
+    Waiting,
+)
 from maildrop.queue.spool import Spool
 from tests.queue.conftest import MESSAGE, OpenSpool, add, entry
 
@@ -175,3 +182,63 @@ def test_what_is_being_written_is_not_taken_for_abandoned(
     given.next = 0.0
     add(spool, given)
     assert (tmp_path / "queue/entries/ID1").stat().st_mtime == clock.seconds()
+
+
+def _expanded(spool: Spool) -> tuple[Path, int]:
+    """An entry whose list has many members: its file, and its length before."""
+    add(spool, entry("ID1", "list@b"))
+    path = Path(spool.entries) / "ID1"
+    before = path.stat().st_size
+    taken = spool.take("ID1")
+    assert taken is not None
+    more = [Waiting(-1, f"u{n}@d", "smtp", "d", parent=0) for n in range(1300)]
+    taken.note(results=[Result(0, Kind.EXPANDED, Status("2.1.5", ""))], more=more)
+    taken.let_go()
+    return path, before
+
+
+def test_a_long_list_comes_back(spool: Spool, open_spool: OpenSpool) -> None:
+    _expanded(spool)
+    there = open_spool().look("ID1")
+    assert there is not None
+    assert len(there.recipients) == 1301
+    assert len(there.waiting()) == 1300
+
+
+@pytest.mark.parametrize("left", [0.1, 0.4, 0.99])
+def test_of_a_long_list_that_was_not_written_whole_nobody_is_there(
+    spool: Spool, left: float
+) -> None:
+    """Else some would be there twice when it is expanded again."""
+    path, before = _expanded(spool)
+    size = path.stat().st_size
+    os.truncate(path, before + int((size - before) * left))
+    taken = spool.take("ID1")
+    assert taken is not None
+    assert [each.kind for each in taken.entry.recipients] == [Kind.WAITING]
+    taken.note(results=[FAILED])
+    taken.let_go()
+    there = spool.look("ID1")
+    assert there is not None
+    assert [each.kind for each in there.recipients] == [Kind.FAILED]
+
+
+def test_a_hole_in_what_does_not_count_yet_harms_nothing(spool: Spool) -> None:
+    """A power cut may leave later blocks of it on disk, and earlier ones not."""
+    path, before = _expanded(spool)
+    octets = bytearray(path.read_bytes())
+    last = octets.rindex(b"\n", 0, -1) + 1
+    octets[before + 100 : before + 5000] = bytes(4900)
+    path.write_bytes(octets[:last])
+    there = spool.look("ID1")
+    assert there is not None
+    assert [each.kind for each in there.recipients] == [Kind.WAITING]
+
+
+def test_a_hole_in_what_counts_puts_the_entry_aside(spool: Spool) -> None:
+    path, before = _expanded(spool)
+    octets = bytearray(path.read_bytes())
+    octets[before + 100 : before + 5000] = bytes(4900)
+    path.write_bytes(octets)
+    with pytest.raises(Damaged):
+        spool.take("ID1")
