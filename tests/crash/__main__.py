@@ -1,8 +1,9 @@
 """``python -m tests.crash``: the fault matrix, as a table.
 
 Every operation of ``operations`` on a Maildir and in an mbox, and every errand of the
-queue (``queue_world``), stopped and failed at every call that changes the disk
-(``matrix``, ``queue_matrix``); and control files torn, bit-flipped and zeroed at many
+queue (``queue_errands``), stopped and failed at every call that changes the disk
+(``matrix``, ``queue_matrix``), what an administrator does to the queue at each call of
+a server (``queue_beside``); and control files torn, bit-flipped and zeroed at many
 places (``damage``).  Ends with 1 if a message was lost or doubled, a
 number changed, or anything else was not as promised, and says what.
 
@@ -23,19 +24,23 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from twisted.logger import globalLogBeginner
 
 from tests.crash.boxes import BOXES
 from tests.crash.damage import FILES, Outcome, damage
 from tests.crash.machine import FAULTS
 from tests.crash.matrix import Effort, Row, try_all
 from tests.crash.operations import OPERATIONS
+from tests.crash.queue_beside import ACTS, try_beside
+from tests.crash.queue_errands import ERRANDS
 from tests.crash.queue_matrix import try_errand
-from tests.crash.queue_world import ERRANDS
 
 KINDS = ("lost", "doubled", "renumbered", "other")
 #: Places at which a file is damaged, in each way.
 _PLACES = 60
-TRIED = ("kill", "power", *(fault.name for fault in FAULTS), "recovery")
+#: Of the queue's stop points so many times fewer are tried, if not all are.
+_LESS = 3
+TRIED = ("kill", "power", *(fault.name for fault in FAULTS), "recovery", "beside")
 
 
 def one(format_name: str, number: int, effort: Effort) -> Row:
@@ -46,6 +51,24 @@ def one(format_name: str, number: int, effort: Effort) -> Row:
 def errand(format_name: str, number: int, effort: Effort) -> Row:
     """One row of the queue's."""
     return try_errand(format_name, ERRANDS[number], effort)
+
+
+def beside(format_name: str, number: int, effort: Effort) -> Row:
+    """One row of those who act beside it."""
+    return try_beside(format_name, ACTS[number], effort)
+
+
+def _sampled(every: int, number: int) -> Effort:
+    """How much of an errand is tried: less than of an operation, for it has more."""
+    if every == 1:
+        return Effort()
+    every *= _LESS
+    return Effort(every, number % every, recoveries=1, inner=2 * every)
+
+
+def quiet() -> None:
+    """What is logged of what goes wrong is not for people."""
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
 
 
 def spoil(format_name: str, file: str, places: int) -> Outcome:
@@ -109,6 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for format_name in BOXES
         if options.only in one_errand.name
     ]
+    acts = [
+        (format_name, number)
+        for number, act in enumerate(ACTS)
+        for format_name in BOXES
+        if options.only in act.name
+    ]
     files = [
         (format_name, file)
         for format_name, names in FILES.items()
@@ -116,9 +145,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.only in file
     ]
     began = time.monotonic()
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs, initializer=quiet) as pool:
         waiting = [pool.submit(one, *which, effort) for which in wanted]
-        waiting += [pool.submit(errand, *which, effort) for which in errands]
+        waiting += [
+            pool.submit(errand, *which, _sampled(options.every, which[1]))
+            for which in errands
+        ]
+        waiting += [
+            pool.submit(beside, *which, _sampled(options.every, which[1]))
+            for which in acts
+        ]
         spoiling = [
             pool.submit(spoil, *which, _PLACES // options.every) for which in files
         ]

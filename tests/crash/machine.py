@@ -107,6 +107,11 @@ class Machine:
         self._armed = False
         self._full = False
 
+    @property
+    def armed(self) -> bool:
+        """Whether calls are counted."""
+        return self._armed
+
     def die(self) -> None:
         """The process is no more."""
         self.stopped = True

@@ -2,108 +2,158 @@
 
 In this file:
     try_errand    all of one errand, on accounts of one format
+    Trial         one errand, on accounts of one format
+    found_in      what there is in the end
+    left          what is left that should not be
+    compared      what is there too seldom, or too often
 
 As ``matrix``: killed before and within each call, power cuts, each errno at each call,
 and recoveries killed in turn.  Then a new process serves until nothing is left in the
 queue, and of a message whose client was told that it was taken
 
-    lost        each of our recipients has it, the sender a report of each that failed
-    doubled     and none has it twice
+    lost        each recipient has it: ours in their mailboxes or files, the others'
+                hosts have taken it; or the sender has a report of each that failed
+    doubled     none has it twice, and no report comes twice
     other       nothing is left in the queue, or was put aside
 
-A warning that mail is late may be left out where the disk is full all the while.
+A client that was told nothing sends again; then a recipient may have it once more for
+each time that it was not told of what had been done.  What was told of an error (4xx)
+takes its copies back.  A process that is killed after another host, or a command, took
+the message and before that is on disk sends it again: at most once for each such kill.
 
-A client that was told nothing, or 4xx, sends again; then a recipient may have it once
-more for each time that it was not told of what had been done.
+While the disk is full a warning that mail is late may be left out, and copies may
+remain of what the client was told 4xx for.
 """
 
 import contextlib
+import math
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
 
 from maildrop.errors import MaildropError
 from tests.crash.facts import Finding
 from tests.crash.machine import FAULTS, WRITING, Machine, Plan, Stopped, Trouble
 from tests.crash.matrix import Effort, Row, _directory
-from tests.crash.queue_world import Errand, Process, World
+from tests.crash.queue_errands import Errand
+from tests.crash.queue_world import Process, World
 from tests.crash.unsynced import Cut, Unsynced
 
-_FINAL = re.compile(rb"Final-Recipient: rfc822; (\S+)\r\nAction: (\w+)\r\n")
+T = TypeVar("T")
+
+_FINAL: Final = re.compile(rb"Final-Recipient: rfc822; (\S+)\r\nAction: (\w+)\r\n")
+#: Seconds for which a fault lasts, if it lasts.
+_FAULT: Final = 400.0
+
+
+class _Passing:
+    """Lets a fault pass after a while."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._since = math.inf
+
+    def __call__(self, now: float) -> None:
+        if self._machine.met:
+            self._since = min(self._since, now)
+        if now - self._since >= _FAULT:
+            self._machine.disarm()
 
 
 def try_errand(format_name: str, errand: Errand, effort: Effort) -> Row:
     """Try everything with one errand."""
     with _directory() as directory:
-        trial = _Trial(directory, format_name, errand, effort)
+        trial = Trial(directory, format_name, errand, effort)
         trial.run()
         return trial.row
 
 
-class _Trial:
-    """One errand, on accounts of one format."""
+class Trial:
+    """One errand, on accounts of one format.
+
+    Attributes:
+        row: What was tried and found.
+    """
 
     def __init__(
         self, directory: Path, format_name: str, errand: Errand, effort: Effort
     ) -> None:
         self._directory = directory
-        self._format = format_name
         self._errand = errand
         self._effort = effort
         self.row = Row(format_name, errand.name)
         self._number = 0
         self._calls: list[str] = []
+        (directory / "template").mkdir()
+        self._template = World(directory / "template", format_name, errand.users)
+        process = self._process(self._template, Machine())
+        for user in errand.users:  # accounts that are there, as they mostly are
+            self._template.inbox(user)
+        if errand.in_files:
+            self._template.files.mkdir()
+        if errand.before:
+            self._template.tries = 1
+            errand.begin(process, errand)
+            self._template.taken = True
+        process.end()
 
     @contextmanager
-    def _world(self) -> Iterator[World]:
+    def world(self) -> Iterator[World]:
         """A world in which nothing was tried yet."""
         self._number += 1
-        root = self._directory / f"world-{self._number}"
-        root.mkdir()
-        world = World(root, self._format)
+        world = self._template.copy_to(self._directory / f"world-{self._number}")
         try:
-            process = Process(world, Machine())
-            for user in world.boxes:  # accounts that are there, as they mostly are
-                world.inbox(user)
-            if self._errand.before:
-                self._errand.begin(process, *self._errand.addresses)
-            process.end()
             yield world
         finally:
-            shutil.rmtree(root)
+            shutil.rmtree(world.root)
 
-    def _act(self, world: World, machine: Machine, boot: bytes = b"B") -> None:
-        """A process does the errand, as far as it gets."""
+    def _process(self, world: World, machine: Machine, boot: bytes = b"B") -> Process:
+        return Process(world, machine, boot, drops=self._errand.drops)
+
+    def _begin(self, process: Process) -> None:
+        with contextlib.suppress(MaildropError):  # the client was told 4xx
+            self._errand.do(process)
+
+    def act(self, world: World, machine: Machine, boot: bytes = b"B") -> None:
+        """A process does the errand, as far as it gets; a fault passes by."""
         process = None
         try:
-            process = Process(world, machine, boot)
+            process = self._process(world, machine, boot)
             machine.arm()
-            with contextlib.suppress(MaildropError):  # the client was told 4xx
-                self._errand.begin(process, *self._errand.addresses)
-            process.serve()
+            self._begin(process)
+            if machine.met and self._errand.act is not None:
+                machine.disarm()  # people see to it before the server comes
+                self._begin(process)
+            process.start()
+            process.serve(_Passing(machine))
+            if machine.met:
+                machine.disarm()
+                self._begin(process)
+                process.start()
+                process.serve()
         except Stopped:
             pass
         finally:
             if process is not None:
                 process.end()
 
-    def _recover(self, world: World, machine: Machine, boot: bytes = b"B") -> None:
+    def recover(self, world: World, machine: Machine, boot: bytes = b"B") -> None:
         """The next process: the client sends again what was not taken."""
-        world.now += 100
-        for box in world.boxes.values():
-            box.clock.pass_by(100)
-        self._act(world, machine, boot)
+        world.pass_by(100)
+        self.act(world, machine, boot)
 
     # -- all runs
 
     def run(self) -> None:
         """Everything."""
         machine = Machine()
-        with self._world() as world:
-            self._act(world, machine)
+        with self.world() as world:
+            self.act(world, machine)
             self._judge("nothing", world, 0)
         self._calls = machine.calls
         self.row.calls = len(machine.calls)
@@ -122,56 +172,50 @@ class _Trial:
     def _kills(self) -> None:
         for trouble in (Trouble.KILL, Trouble.TORN):
             for at in self._points(trouble):
-                with self._world() as world:
+                with self.world() as world:
                     untaken = self._kill(world, Plan(trouble, at))
-                    self._recover(world, Machine())
+                    self.recover(world, Machine())
                     self.row.tried["kill"] += 1
                     self._judge(f"{trouble.value} at {self._at(at)}", world, untaken)
 
     def _kill(self, world: World, plan: Plan) -> int:
         """The process ends at a call; how often a client was left without answer."""
-        self._act(world, Machine(plan))
+        self.act(world, Machine(plan))
         world.bury()
         return int(not world.taken)
 
     def _power_cuts(self) -> None:
         for which in Cut:
             for at in self._points(Trouble.KILL):
-                with self._world() as world:
+                with self.world() as world:
                     untaken = self._cut(world, at, which)
-                    self._recover(world, Machine(), b"C")
+                    self.recover(world, Machine(), b"C")
                     self.row.tried["power"] += 1
                     doing = f"power cut ({which.value}) at {self._at(at)}"
                     self._judge(doing, world, untaken)
 
     def _cut(self, world: World, at: int, which: Cut) -> int:
-        spare = world.root / "spare"
+        spare = self._directory / "spare"
         spare.mkdir()
         unsynced = Unsynced(spare)
         try:
-            self._act(world, Machine(Plan(Trouble.KILL, at), unsynced))
+            self.act(world, Machine(Plan(Trouble.KILL, at), unsynced))
             unsynced.cut(which, at)
         finally:
             unsynced.close()
         world.bury()
-        for box in world.boxes.values():
-            box.clock.pass_by(600)
-            box.started = world.now + box.clock.now
+        world.restart()
         return int(not world.taken)
 
     def _faults(self) -> None:
         for trouble in FAULTS:
             for at in self._points(trouble):
-                with self._world() as world:
-                    machine = Machine(Plan(trouble, at))
-                    self._act(world, machine)
-                    untaken = int(not world.taken)
-                    machine.disarm()
-                    self._recover(world, Machine())
+                with self.world() as world:
+                    self.act(world, Machine(Plan(trouble, at)))
                     self.row.tried[trouble.name] += 1
                     doing = f"{trouble.name} at {self._at(at)}"
                     full = trouble is Trouble.FULL
-                    self._judge(doing, world, untaken, full=full)
+                    self._judge(doing, world, int(full), full=full)
 
     def _recoveries(self) -> None:
         """The process after one that was killed is killed, too."""
@@ -185,19 +229,19 @@ class _Trial:
                     inner += self._effort.inner
 
     def _recovery(self, at: int, which: Cut | None, inner: int) -> bool:
-        with self._world() as world:
+        with self.world() as world:
             if which is None:
                 untaken = self._kill(world, Plan(Trouble.KILL, at))
             else:
                 untaken = self._cut(world, at, which)
             boot = b"B" if which is None else b"C"
             machine = Machine(Plan(Trouble.KILL, inner))
-            self._recover(world, machine, boot)
+            self.recover(world, machine, boot)
             if not machine.stopped:
                 return False
             world.bury()
             untaken += not world.taken
-            self._recover(world, Machine(), boot)
+            self.recover(world, Machine(), boot)
             self.row.tried["recovery"] += 1
             doing = f"stopped at {self._at(at)}, then at call {inner} of the recovery"
             self._judge(doing, world, untaken)
@@ -211,41 +255,89 @@ class _Trial:
     def _judge(
         self, doing: str, world: World, untaken: int, *, full: bool = False
     ) -> None:
-        for finding in self._findings(world, untaken, full=full):
+        if not world.taken:
+            what = "the message was never taken"
+            self.row.findings.append((doing, Finding("other", what)))
+        found = found_in(world, self._errand)
+        for finding in left(world):
+            self.row.findings.append((doing, finding))
+        for finding in compared(self._errand, found, untaken, full=full):
             self.row.findings.append((doing, finding))
 
-    def _findings(self, world: World, untaken: int, *, full: bool) -> Iterator[Finding]:
-        """What is not as promised.
 
-        Args:
-            world: What there is in the end.
-            untaken: How often a client got no answer, and sent again.
-            full: The disk was full.
-        """
-        errand, again = self._errand, untaken
-        if not world.taken:
-            yield Finding("other", "the message was never taken")
-        for name in world.left():
-            yield Finding("other", f"left in the queue: {name}")
-        for user in errand.ours:
-            have = sum(b"the message" in octets for octets in world.inbox(user))
-            if have < 1:
-                yield Finding("lost", f"the message of {user}")
-            elif have > 1 + again:
-                yield Finding("doubled", f"the message of {user}, {have} times")
-        yield from self._reports(world, again, full=full)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is in the end.
 
-    def _reports(self, world: World, again: int, *, full: bool) -> Iterator[Finding]:
-        told: Counter[tuple[str, str]] = Counter()
-        for octets in world.inbox("sam"):
-            for address, action in _FINAL.findall(octets):
-                told[address.decode(), action.decode()] += 1
-        wanted = {(each, "failed") for each in self._errand.failed}
-        wanted |= {(each, "delayed") for each in self._errand.late}
-        for which in wanted | set(told):
-            least = int(which in wanted)
-            late = which[1] == "delayed"
-            if told[which] < least and not (late and full):
-                yield Finding("lost", f"the report of {which}")
-            if told[which] > least * (1 + again):
-                yield Finding("doubled", f"the report of {which}, {told[which]} times")
+    Attributes:
+        have: How often users, and files, have the message.
+        sent: How often others were sent something.
+        unsure: How often of these that could not be noted.
+        told: Who was told of whom what, how often.
+    """
+
+    have: Counter[str]
+    sent: Counter[str]
+    unsure: Counter[str]
+    told: Counter[tuple[str, str, str]]
+
+
+def found_in(world: World, errand: Errand) -> Found:
+    """Look into everything."""
+    have = world.in_files()
+    told: Counter[tuple[str, str, str]] = Counter()
+    for user in errand.users:
+        for octets in world.inbox(user):
+            ends = _FINAL.findall(octets)
+            have[user] += not ends and b"the message" in octets
+            told.update(
+                (user, address.decode(), action.decode()) for address, action in ends
+            )
+    sent = Counter(each.to for each in world.sent)
+    unsure = Counter(each.to for each in world.sent if not each.noted())
+    return Found(have, sent, unsure, told)
+
+
+def left(world: World) -> Iterator[Finding]:
+    """What should not be there any more."""
+    for name in world.left():
+        yield Finding("other", f"left in the queue: {name}")
+
+
+def compared(
+    errand: Errand, found: Found, again: int, *, full: bool = False
+) -> Iterator[Finding]:
+    """What is there too seldom, or too often.
+
+    Args:
+        errand: What was done.
+        found: What there is in the end.
+        again: How often a client got no answer, and sent again.
+        full: The disk was full.
+    """
+    wanted = {*errand.ours, *(("box/", "mbox") if errand.in_files else ())}
+    yield from _counted("the message of", wanted, found.have, again)
+    elsewhere = set(errand.elsewhere)
+    yield from _counted("what goes to", elsewhere, found.sent, again, found.unsure)
+    reports = {
+        each
+        for each in errand.told
+        if not full or each[2] != "delayed" or found.told[each]
+    }
+    yield from _counted("the report of", reports, found.told, again)
+
+
+def _counted(
+    what: str,
+    wanted: Set[T],
+    found: Counter[T],
+    again: int,
+    unsure: Counter[T] | None = None,
+) -> Iterator[Finding]:
+    for each in [*wanted, *(which for which in found if which not in wanted)]:
+        least = int(each in wanted)
+        most = least * (1 + again) + (unsure[each] if unsure and least else 0)
+        if found[each] < least:
+            yield Finding("lost", f"{what} {each}")
+        if found[each] > most:
+            yield Finding("doubled", f"{what} {each}, {found[each]} times")
