@@ -31,7 +31,8 @@ from maildrop.smtp.client.connection import Settings
 from maildrop.smtp.client.dns import DNS
 from maildrop.smtp.client.policy import SUBMISSIONS, NextHop, Routes
 from maildrop.smtp.client.pool import Keeping
-from maildrop.smtp.client.relay import Limits, Outside, SMTPRelay
+from maildrop.smtp.client.relay import Limits, SMTPRelay
+from maildrop.smtp.client.sessions import Outside
 from maildrop.smtp.wire.opening import TLSPolicy
 from maildrop.smtp.wire.talk import SECONDS
 from maildrop.smtp.wire.verdict import Phase

@@ -2,7 +2,6 @@
 
 In this file:
     SMTPRelay    the relays ``smtp`` and ``lmtp``
-    Outside      what it needs of the world
     Limits       how far it goes in one attempt
 
 An attempt, for the recipients that go the same way (``policy.Routes``):
@@ -10,8 +9,7 @@ An attempt, for the recipients that go the same way (``policy.Routes``):
     1  a session that stands open is used, if there is one; had the server closed it
        meanwhile, that is no failure
     2  the hosts are found (``hosts``), and tried one after the other
-    3  a host that cannot be connected, or will not have us, is left for the next; with
-       opportunistic TLS a handshake that fails is followed by one try without TLS
+    3  a host that cannot be connected, or will not have us, is left for the next
     4  recipients that a host puts off are tried at the next, up to ``Limits.sessions``;
        unless the message may have arrived (``Outcome.uncertain``): then they wait
     5  what is left has the last reason
@@ -25,43 +23,24 @@ where one of them only could not, it waits.  A host that was configured and will
 have us is a fault of ours, which somebody mends: the mail waits.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
-from typing import Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectingCancelledError
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from maildrop.queue.entry import Kind, Options, Result, Status, Waiting
 from maildrop.queue.relay import Attempt, Job
 from maildrop.smtp.client.connection import Connection, Settings
-from maildrop.smtp.client.hosts import (
-    Host,
-    Resolver,
-    Unroutable,
-    addresses,
-    exchangers,
-)
+from maildrop.smtp.client.hosts import Host, Unroutable
 from maildrop.smtp.client.message import Message, read, seven_bit
 from maildrop.smtp.client.policy import NextHop, Routes
 from maildrop.smtp.client.pool import Keeping, Pool
+from maildrop.smtp.client.sessions import UNASKED, Outside, Sessions, named
 from maildrop.smtp.wire.capabilities import Capabilities
 from maildrop.smtp.wire.letter import Letter, Receiver
-from maildrop.smtp.wire.opening import TLSPolicy, Wanted, opening
 from maildrop.smtp.wire.stuffing import Facts
 from maildrop.smtp.wire.transaction import Outcome, transaction
-from maildrop.smtp.wire.verdict import Answer, Broken, Phase, Verdict, later
-
-#: Makes an endpoint of an address (or the path of a UNIX socket), a port, and the
-#: seconds to wait for a connection.
-Endpoints = Callable[[str, int, float], IStreamClientEndpoint]
-
-_STOPPED: Final = later("4.3.2", "this server stops")
-_UNASKED: Final = later("4.5.0", "it says what nobody asked for")
+from maildrop.smtp.wire.verdict import Answer, Broken, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +57,6 @@ class Limits:
     hosts: int = 5
     sessions: int = 2
     recipients: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What it needs of the world.
-
-    Attributes:
-        clock: Time.
-        random: Orders exchangers of the same preference.
-        in_thread: Runs what takes long.
-        endpoints: Makes endpoints.
-        resolver: Asks the DNS.
-        nonce: Makes one for SCRAM.
-    """
-
-    clock: IReactorTime
-    random: Random
-    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
-    endpoints: Endpoints
-    resolver: Resolver
-    nonce: Callable[[], bytes]
 
 
 @dataclass(slots=True)
@@ -158,7 +116,7 @@ class _Way:
         for each, verdict in zip(batch, outcome.verdicts, strict=True):
             if verdict.answer is not Answer.LATER:
                 del self.left[each.number]
-            self._note(each, _named(verdict, host), host, connection)
+            self._note(each, named(verdict, host), host, connection)
 
     def refused(self, refusals: Sequence[tuple[Verdict, str]]) -> None:
         """No host has it, for these reasons; for good only if all of them are."""
@@ -224,15 +182,11 @@ class SMTPRelay:
         keeping: Keeping | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self._hostname = hostname
         self._routes = routes
-        self._outside = outside
+        self._in_thread = outside.in_thread
         self._limits = limits or Limits()
-        self._settings = settings or Settings()
+        self._sessions = Sessions(hostname, outside, settings)
         self._pool = Pool(outside.clock, keeping)
-        self._active: set[Connection] = set()
-        self._connecting: set[Deferred[Any]] = set()
-        self._stopped = False
 
     def close(self) -> None:
         """End the sessions that nobody uses."""
@@ -240,12 +194,8 @@ class SMTPRelay:
 
     def abort(self) -> None:
         """End all sessions, whatever they do; their mail waits, and none begins."""
-        self._stopped = True
         self.close()
-        for connecting in list(self._connecting):
-            connecting.cancel()
-        for connection in list(self._active):
-            connection.abort(_STOPPED)
+        self._sessions.abort()
 
     async def relay(self, job: Job) -> Attempt:
         """See ``queue.relay.Relay``."""
@@ -261,7 +211,7 @@ class SMTPRelay:
             else:
                 ways.setdefault(hop, []).append(each)
         unreachable = ""
-        message = await read(job, self._outside.in_thread)
+        message = await read(job, self._in_thread)
         try:
             for hop, recipients in ways.items():
                 left = {each.number: each for each in recipients}
@@ -286,7 +236,7 @@ class SMTPRelay:
         if not way.is_to_go_on(self._limits):
             return
         try:
-            hosts = await self._hosts(way.hop)
+            hosts = await self._sessions.hosts(way.hop)
         except Unroutable as error:
             way.refused([(error.verdict, "")])
             return
@@ -299,110 +249,22 @@ class SMTPRelay:
                 return
         way.refused(refusals)
 
-    async def _hosts(self, hop: NextHop) -> list[Host]:
-        """Where to connect to, best first.
-
-        Raises:
-            Unroutable: Nowhere.
-        """
-        resolver = self._outside.resolver
-        if not hop.by_mx:
-            return await addresses(resolver, hop.host)
-        own = (self._hostname,)
-        return await exchangers(resolver, hop.host, self._outside.random, own)
-
     async def _try(self, way: _Way, host: Host) -> Verdict | None:
         """Send it to one host.
 
         Returns:
             Why no session could be had; None if there was one.
         """
-        hop = way.hop
-        tries = [hop.tls]
-        if hop.tls is TLSPolicy.OPPORTUNISTIC and not hop.implicit:
-            tries.append(TLSPolicy.NONE)
-        refusal: Verdict | None = None
-        for tls in tries:
-            connection = self._connection(hop, host)
-            try:
-                await self._open(connection, hop, host, tls)
-            except Broken as broken:
-                refusal = _named(broken.verdict, connection.peer)
-                self._log.info("{host}: {reason}", host=host.name, reason=refusal.text)
-                if connection.tls_failed:
-                    continue
-                return refusal
-            finally:
-                self._active.discard(connection)
-            await self._transactions(way, connection)
-            return None
-        return refusal
-
-    def _connection(self, hop: NextHop, host: Host) -> Connection:
-        """A connection that is not connected yet.
-
-        Raises:
-            ConfigurationError: The authorities cannot be used.
-        """
-        verified = hop.tls is TLSPolicy.VERIFIED
-        handshake = None
-        if hop.tls is not TLSPolicy.NONE or hop.implicit:
-            # The name that is verified is the one that was configured, or that of the
-            # exchanger; RFC 7672 section 1.3 tells what the latter is worth.
-            handshake = hop.trust.handshake(host.name, verified=verified)
-        connection = Connection(
-            self._outside.clock,
-            self._outside.in_thread,
-            handshake,
-            implicit=hop.implicit,
-            settings=self._settings,
-        )
-        connection.peer = host.name
-        return connection
-
-    async def _open(
-        self, connection: Connection, hop: NextHop, host: Host, tls: TLSPolicy
-    ) -> None:
-        """Connect, and begin a session.
-
-        Raises:
-            Broken: It cannot be had.
-        """
-        seconds = self._settings.seconds[Phase.CONNECT]
-        endpoint = self._outside.endpoints(host.address, hop.port, seconds)
-        if self._stopped:
-            raise Broken(_STOPPED)
-        connecting = endpoint.connect(Factory.forProtocol(lambda: connection))
-        self._connecting.add(connecting)
         try:
-            await connecting
-        except (ConnectError, OSError) as error:
-            what = f"no connection to {host.address}: {_reason(error)}"
-            raise Broken(later("4.4.1", what)) from None
-        except (CancelledError, ConnectingCancelledError):
-            raise Broken(_STOPPED) from None
-        finally:
-            self._connecting.discard(connecting)
-        self._active.add(connection)
-        wanted = Wanted(
-            self._hostname,
-            lmtp=hop.lmtp,
-            tls=tls,
-            encrypted=hop.implicit,
-            private=hop.private,
-            login=hop.login,
-            nonce=self._outside.nonce,
-            looks_back=hop.by_mx,
-        )
-        connection.capabilities = await connection.run(opening(wanted))
-        if connection.lost:
-            raise Broken(_UNASKED)
-        self._log.info(
-            "session with {host} at {address}: {tls}",
-            host=host.name,
-            address=host.address,
-            tls=connection.tls,
-        )
+            connection = await self._sessions.open(way.hop, host)
+        except Broken as broken:
+            reason = broken.verdict.text
+            self._log.info(
+                "no session with {host}: {reason}", host=host.name, reason=reason
+            )
+            return broken.verdict
+        await self._transactions(way, connection)
+        return None
 
     # -- transactions
 
@@ -415,57 +277,53 @@ class SMTPRelay:
         """
         used = connection.messages > 0
         pending = list(way.left.values())
-        self._active.add(connection)
         try:
-            message = await self._fitting(way, connection.capabilities)
-            while pending and not connection.lost:
-                batch = pending[: self._limits.recipients]
-                talk = transaction(
-                    way.letter(batch, message.facts),
-                    connection.capabilities,
-                    reset=connection.messages > 0,
-                    lmtp=way.hop.lmtp,
-                )
-                connection.messages += 1
-                outcome = await connection.run(talk, message)
-                if outcome.broken is not None:
-                    connection.close()  # whatever it waits for, it is no QUIT
-                if used and outcome.broken is not None and outcome.stale:
-                    return False
-                used = False
-                way.note_outcome(batch, outcome, connection)
-                again = [batch[at] for at in outcome.again]
-                pending = again + pending[len(batch) :]
+            with self._sessions.using(connection):
+                message = await self._fitting(way, connection.capabilities)
+                while pending and not connection.lost:
+                    batch = pending[: self._limits.recipients]
+                    outcome = await self._transaction(way, connection, message, batch)
+                    if used and outcome.broken is not None and outcome.stale:
+                        return False
+                    used = False
+                    way.note_outcome(batch, outcome, connection)
+                    again = [batch[at] for at in outcome.again]
+                    pending = again + pending[len(batch) :]
         except Broken as broken:
             if used:
                 return False
-            way.note_rest(_named(broken.verdict, connection.peer), connection.peer)
+            way.note_rest(named(broken.verdict, connection.peer), connection.peer)
         finally:
-            self._active.discard(connection)
             self._pool.give(way.hop, connection)
         if pending:
-            way.note_rest(_named(_UNASKED, connection.peer), connection.peer)
+            way.note_rest(named(UNASKED, connection.peer), connection.peer)
         way.sent += 1
         return True
+
+    async def _transaction(
+        self,
+        way: _Way,
+        connection: Connection,
+        message: Message,
+        batch: Sequence[Waiting],
+    ) -> Outcome:
+        """Send it to some recipients."""
+        talk = transaction(
+            way.letter(batch, message.facts),
+            connection.capabilities,
+            reset=connection.messages > 0,
+            lmtp=way.hop.lmtp,
+        )
+        connection.messages += 1
+        outcome = await connection.run(talk, message)
+        if outcome.broken is not None:
+            connection.close()  # whatever it waits for, it is no QUIT
+        return outcome
 
     async def _fitting(self, way: _Way, offered: Capabilities) -> Message:
         """The message as a server takes it, where it can be made so."""
         if offered.eight_bit or not way.message.facts.eight_bit:
             return way.message
         if way.narrow is None:
-            way.narrow = await seven_bit(way.message, self._outside.in_thread)
+            way.narrow = await seven_bit(way.message, self._in_thread)
         return way.narrow
-
-
-def _named(verdict: Verdict, host: str) -> Verdict:
-    """With the name of the host in the text, where it did not say so itself."""
-    if verdict.said:
-        return verdict
-    return replace(verdict, text=f"{host}: {verdict.text}")
-
-
-def _reason(error: BaseException) -> str:
-    """What a failed connection says, in one line without its number."""
-    if isinstance(error, ConnectError) and type(error) is not ConnectError:
-        return (type(error).__doc__ or "").strip().rstrip(".").lower()
-    return str(error)

@@ -17,7 +17,8 @@ from maildrop.smtp.client.hosts import Exchanger, NoAnswer, NoSuchName
 from maildrop.smtp.client.message import InThread
 from maildrop.smtp.client.policy import NextHop, Routes
 from maildrop.smtp.client.pool import Keeping
-from maildrop.smtp.client.relay import Limits, Outside, SMTPRelay
+from maildrop.smtp.client.relay import Limits, SMTPRelay
+from maildrop.smtp.client.sessions import Outside
 from maildrop.smtp.wire.opening import TLSPolicy
 from tests.smtp.client.network import Network
 from tests.smtp.client.peer import MODERN, Peer
