@@ -122,8 +122,9 @@ class Exim:
 
     def run_queue(self) -> None:
         """Hand over what is due."""
-        command = [_PROGRAM, "-C", self._configuration, "-q"]
-        subprocess.run(command, check=True, timeout=PATIENCE)
+        subprocess.run(
+            [_PROGRAM, "-C", self._configuration, "-q"], check=True, timeout=PATIENCE
+        )
 
     def logged(self) -> str:
         """Its log."""

@@ -44,6 +44,7 @@ PORTS: Final = {
     "pop3s": ("pop3", "implicit"),
     "smtp": ("smtp", "starttls"),
     "submission": ("submission", "starttls"),
+    "submissions": ("submission", "implicit"),
     "lmtp": ("lmtp", "none"),
 }
 _TWISTD: Final = ("-n", "--pidfile=", "maildrop", "--config")
