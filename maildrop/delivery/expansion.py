@@ -113,7 +113,7 @@ class Expansion:
                 path,
                 self._outgoing(trail),
                 forwarded=trail.forwarded,
-                why=trail.because(reason),
+                why=self._because(trail, reason),
             )
         )
 
@@ -329,7 +329,8 @@ class Expansion:
     ) -> None:
         if folder != INBOX:
             reasons = (*reasons, Reason("detail", f"folder {folder}"))
-        self._add(ToMailbox(account, folder, trail.sender, trail.because(*reasons)))
+        why = self._because(trail, *reasons)
+        self._add(ToMailbox(account, folder, trail.sender, why))
 
     # -- values
 
@@ -441,6 +442,11 @@ class Expansion:
 
     # -- what was found
 
+    def _because(self, trail: Trail, *reasons: Reason) -> tuple[Reason, ...]:
+        """All steps; of members of very long lists, which are many, none."""
+        few = len(self.actions) <= self.limits.targets
+        return trail.because(*reasons) if few else ()
+
     def _add(self, action: Action) -> None:
         key: object = action
         if isinstance(action, ToAddress):
@@ -468,7 +474,7 @@ class Expansion:
         """Let others have their turn after some values."""
         self._values += 1
         if self._values % _SLICE == 0:
-            yield Question(_nothing)
+            yield Question(lambda: None)
 
     def _nobody(self, value: str, trail: Trail) -> None:
         says = "nobody is {value}: {step}"
@@ -491,7 +497,3 @@ class Expansion:
             text = f"{path}: the aliases lead in a circle at {self._circles[0]}"
             self._log.error("{text}", text=text)
             raise MailLoop(text)
-
-
-def _nothing() -> None:
-    """A question without an answer: whoever asks it waits for a moment."""
