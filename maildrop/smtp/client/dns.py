@@ -7,6 +7,7 @@ Whoever is asked follows aliases; what follows them not, in a hosts file or a ca
 followed here.  Answers are kept, and for how long, by the resolver given.
 """
 
+import codecs
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -51,6 +52,7 @@ class DNS:
         families: Sequence[str] = ("ipv6", "ipv4"),
         hosts: IResolver | None = None,
     ) -> None:
+        codecs.lookup("idna")  # now: the interpreter's files may not be ours to read
         self._open = open_resolver
         self._opened: IResolver | None = None
         self._families = families

@@ -212,3 +212,13 @@ def test_both_families_are_asked_for_at_once() -> None:
     ipv4.callback(([record("h.example", dns.Record_A("192.0.2.1"))], [], []))
     ipv6.callback(([record("h.example", dns.Record_AAAA("2001:db8::1"))], [], []))
     assert found == [["2001:db8::1", "192.0.2.1"]]
+
+
+def test_what_names_are_written_with_is_found_before_rights_are_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The interpreter may lie where only root may read."""
+    asked: list[str] = []
+    monkeypatch.setattr("codecs.lookup", asked.append)
+    DNS(lambda: Zone({}))
+    assert asked == ["idna"]
