@@ -103,6 +103,7 @@ class Server:
         ports: What it listens on.
         domains: Whose mail is its own.
         wrapper: A command that runs the server.
+        hostname: What it calls itself.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Server:
         ports: Sequence[str] = tuple(PORTS),
         domains: Sequence[str] = (DOMAIN,),
         wrapper: Sequence[str] = (),
+        hostname: str = f"mail.{DOMAIN}",
     ) -> None:
         self.users = tuple(users)
         self.directory = Path(tempfile.mkdtemp(prefix="maildrop-test-"))
@@ -127,6 +129,7 @@ class Server:
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._wrapper = tuple(wrapper)
+        self.hostname = hostname
         self._write(configuration, top, account, domains)
 
     # -- files
@@ -175,7 +178,7 @@ class Server:
         )
         configuration = configuration.replace("DIRECTORY", str(self.directory))
         self.file.write_text(
-            f'version = 1\nhostname = "mail.{DOMAIN}"\nstate = "state"\n'
+            f'version = 1\nhostname = "{self.hostname}"\nstate = "state"\n'
             f'user = "{account}"\n{top}\n[users]\npasswd = "passwd"\n'
             f"[mail]\ndomains = {json.dumps(list(domains))}\n{listen}{configuration}\n"
         )
