@@ -43,6 +43,7 @@ COMMANDS: Final = (
     "config",
     "deliver",
     "demo",
+    "etrn",
     "explain",
     "export",
     "housekeeping",

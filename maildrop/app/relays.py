@@ -1,9 +1,11 @@
 """The way out as the configuration says: relays of the queue for other servers.
 
 In this file:
-    Relays         what was made
-    open_relays    makes it
-    open_routes    where mail for other domains goes
+    Relays           what was made
+    open_relays      makes it
+    open_routes      where mail for other domains goes
+    open_sessions    opens sessions with servers, for other ends than to send mail
+    server           how a session with a server has to be
 """
 
 import os
@@ -32,7 +34,7 @@ from maildrop.smtp.client.dns import DNS
 from maildrop.smtp.client.policy import SUBMISSIONS, NextHop, Routes
 from maildrop.smtp.client.pool import Keeping
 from maildrop.smtp.client.relay import Limits, SMTPRelay
-from maildrop.smtp.client.sessions import Outside
+from maildrop.smtp.client.sessions import Outside, Sessions
 from maildrop.smtp.wire.opening import TLSPolicy
 from maildrop.smtp.wire.talk import SECONDS
 from maildrop.smtp.wire.verdict import Phase
@@ -88,19 +90,47 @@ def open_relays(
     smtp = SMTPRelay(
         configuration.hostname,
         routes,
-        Outside(
-            reactor,
-            SystemRandom(),
-            in_thread,
-            _endpoints(reactor),
-            DNS(_resolver(reactor), relay.families, HostsFile()),
-            _nonce,
-        ),
+        _outside(configuration, reactor, in_thread),
         limits=Limits(recipients=relay.recipients),
         keeping=Keeping(seconds=relay.keep, messages=relay.messages),
-        settings=Settings({**SECONDS, Phase.CONNECT: relay.connect}),
+        settings=_settings(configuration),
     )
     return Relays({"smtp": smtp, "lmtp": smtp}, routes.toward, smtp)
+
+
+def open_sessions(
+    configuration: Configuration,
+    reactor: Any,  # noqa: ANN401
+    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
+) -> Sessions:
+    """What opens sessions with servers; nothing is connected yet.
+
+    Args:
+        configuration: Says how we are called, and how long is waited.
+        reactor: Time and connections.
+        in_thread: Runs what takes long.
+    """
+    outside = _outside(configuration, reactor, in_thread)
+    return Sessions(configuration.hostname, outside, _settings(configuration))
+
+
+def _outside(
+    configuration: Configuration,
+    reactor: Any,  # noqa: ANN401
+    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
+) -> Outside:
+    return Outside(
+        reactor,
+        SystemRandom(),
+        in_thread,
+        _endpoints(reactor),
+        DNS(_resolver(reactor), configuration.relay.families, HostsFile()),
+        _nonce,
+    )
+
+
+def _settings(configuration: Configuration) -> Settings:
+    return Settings({**SECONDS, Phase.CONNECT: configuration.relay.connect})
 
 
 def _nonce() -> bytes:
@@ -119,6 +149,14 @@ def open_routes(configuration: Configuration, rights: Rights) -> Routes:
     """
     with rights.as_root():
         return _routes(configuration)
+
+
+def server(routes: Routes, host: str) -> NextHop:
+    """How a session with a server has to be: as mail goes to it, if any does."""
+    for hop in (routes.default, *routes.table.values()):
+        if hop.host == host and not hop.lmtp:
+            return hop
+    return NextHop(host)
 
 
 def _routes(configuration: Configuration) -> Routes:

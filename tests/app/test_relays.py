@@ -11,7 +11,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 from maildrop.app.config import parse
 from maildrop.app.privileges import rights
-from maildrop.app.relays import Relays, open_relays
+from maildrop.app.relays import Relays, open_relays, open_routes, server
 from maildrop.errors import ConfigurationError
 from maildrop.queue.relay import Attempt
 from tests.smtp.client.conftest import job
@@ -140,3 +140,15 @@ def test_nobody_is_asked_before_there_is_mail() -> None:
     _, reactor = opened("")
     assert not reactor.getDelayedCalls()
     assert not reactor.tcpClients
+
+
+def test_a_server_is_asked_as_mail_goes_to_it() -> None:
+    """Port, TLS and login are those of its route; LMTP knows no ETRN."""
+    reading = parse(ROUTES, "/etc/maildrop.toml")
+    owners = rights(str(os.geteuid()), 1000)
+    routes = open_routes(reading.configuration, owners)
+    assert server(routes, "192.0.2.1") == routes.default
+    assert server(routes, "192.0.2.2").port == 2525
+    for host in ("2001:db8::7", "192.0.2.3"):
+        found = server(routes, host)
+        assert (found.host, found.port, found.lmtp) == (host, 25, False)

@@ -30,6 +30,7 @@ class Capabilities:
         smtputf8: RFC 6531.
         dsn: RFC 3461.
         starttls: RFC 3207.
+        etrn: RFC 1985.
         size: RFC 1870: None if it is not offered, 0 if there is no fixed limit.
         mechanisms: RFC 4954.
     """
@@ -41,6 +42,7 @@ class Capabilities:
     smtputf8: bool = False
     dsn: bool = False
     starttls: bool = False
+    etrn: bool = False
     size: int | None = None
     mechanisms: tuple[str, ...] = ()
 
@@ -61,6 +63,7 @@ def capabilities(reply: Reply) -> Capabilities:
         smtputf8="SMTPUTF8" in found,
         dsn="DSN" in found,
         starttls="STARTTLS" in found,
+        etrn="ETRN" in found,
         size=_size(found["SIZE"]) if "SIZE" in found else None,
         mechanisms=tuple(dict.fromkeys(found.get("AUTH", ()))),
     )

@@ -62,7 +62,7 @@ T = TypeVar("T")
 Talk = Generator[Step, Reply | None, T]
 
 #: Seconds to wait, RFC 5321 section 4.5.3.2; CONTENT is the time without progress.
-#: What stands not there (TLS, AUTH, RSET, QUIT) is shorter or as long as its kin.
+#: What stands not there (TLS, AUTH, RSET, ETRN, QUIT) is shorter or as long as its kin.
 SECONDS: Final[Mapping[Phase, float]] = {
     Phase.CONNECT: 30.0,
     Phase.GREETING: 300.0,
@@ -74,6 +74,7 @@ SECONDS: Final[Mapping[Phase, float]] = {
     Phase.MAIL: 300.0,
     Phase.RCPT: 300.0,
     Phase.DATA: 120.0,
+    Phase.ETRN: 300.0,
     Phase.CONTENT: 180.0,
     Phase.END: 600.0,
     Phase.QUIT: 5.0,

@@ -34,6 +34,7 @@ class Phase(enum.Enum):
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
+    ETRN = "ETRN"
     CONTENT = "the message"
     END = "the end of the message"
     QUIT = "QUIT"

@@ -18,7 +18,7 @@ from maildrop.smtp.client.message import InThread
 from maildrop.smtp.client.policy import NextHop, Routes
 from maildrop.smtp.client.pool import Keeping
 from maildrop.smtp.client.relay import Limits, SMTPRelay
-from maildrop.smtp.client.sessions import Outside
+from maildrop.smtp.client.sessions import Outside, Sessions
 from maildrop.smtp.wire.opening import TLSPolicy
 from tests.smtp.client.network import Network
 from tests.smtp.client.peer import MODERN, Peer
@@ -125,20 +125,25 @@ class World:
     def relay(
         self, limits: Limits | None = None, keeping: Keeping | None = None
     ) -> SMTPRelay:
-        outside = Outside(
+        return SMTPRelay(
+            "mail.example.org",
+            Routes(self.default, self.hops),
+            self.outside(),
+            limits=limits,
+            keeping=keeping,
+        )
+
+    def sessions(self) -> Sessions:
+        return Sessions("mail.example.org", self.outside())
+
+    def outside(self) -> Outside:
+        return Outside(
             self.clock,
             Shuffler(1),
             self.in_thread,
             self.network.endpoint,
             self.table,
             lambda: b"client-nonce",
-        )
-        return SMTPRelay(
-            "mail.example.org",
-            Routes(self.default, self.hops),
-            outside,
-            limits=limits,
-            keeping=keeping,
         )
 
     def attempt(self, relay: SMTPRelay, work: Job, seconds: float = 0.0) -> Attempt:
