@@ -223,7 +223,8 @@ class Runner:
     def _wait_until(self, at: float) -> None:
         if self._timer is not None:  # set by what began, and ended, just now
             self._timer.cancel()
-        self._timer = self._clock.callLater(at - self._clock.seconds(), self._wake)
+        wait = max(0.0, at - self._clock.seconds())  # time passes while we look
+        self._timer = self._clock.callLater(wait, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
