@@ -43,6 +43,8 @@ class MaildirCut:
 
     def publish(self, staged: Sequence[object]) -> Steps[list[Published]]:
         """Make the messages of several stagings visible."""
+        if len(staged) == 1:
+            return [(yield from self._publish_one(listed(staged[0])))]
         mailbox = self._mailbox
         several = [listed(some) for some in staged]
         published: dict[int, Published] = {}
@@ -61,6 +63,23 @@ class MaildirCut:
             if admitted:
                 mailbox.allowance.added(before, after)
         return [published[at] for at in range(len(several))]
+
+    def _publish_one(self, staged: list[Staged]) -> Steps[Published]:
+        """The same for one staging, which is what there mostly is."""
+        mailbox = self._mailbox
+        with mailbox.changing():
+            before = mailbox.allowance.begin()
+            try:
+                keywords = delivery.keywords_of(mailbox, staged)
+                after = delivery.admit(mailbox, before, staged)
+            except MaildropError as error:
+                return error
+            together = len(staged) > 1 or any(each.key for each in staged)
+            uids = yield from delivery.publish(
+                mailbox, staged, keywords, together=together
+            )
+            mailbox.allowance.added(before, after)
+        return list(uids)
 
     def copy(self, uids: Sequence[int], target: StoredMailbox) -> Steps[Copied]:
         """Copy messages, all or none."""
@@ -146,9 +165,6 @@ def _published_apart(
     Raises:
         MaildropError: Nothing was published.
     """
-    if len(admitted) == 1:
-        keyed = any(message.key for some, _ in admitted.values() for message in some)
-        return (yield from _published(mailbox, admitted, keyed=keyed))
     groups: tuple[dict[int, _Admitted], ...] = ({}, {})
     for at, (some, bits) in admitted.items():
         groups[any(message.key for message in some)][at] = some, bits
