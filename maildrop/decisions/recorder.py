@@ -45,7 +45,7 @@ Write = Callable[[Sequence[Note]], None]
 InThread = Callable[[Callable[[], None]], Awaitable[None]]
 
 #: Seconds that a note waits for others to be written with.
-DELAY: Final = 0.1
+DELAY: Final = 0.25
 #: Notes that may wait to be written.
 WAITING: Final = 100_000
 
