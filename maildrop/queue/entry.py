@@ -289,7 +289,10 @@ def read_head(octets: bytes) -> Entry:
     """
     value = _value(octets)
     if value.get("version") != VERSION:
-        raise FromLater(f"version {value.get('version')} of the queue's files")
+        raise FromLater(
+            f"it is of version {value.get('version')}, and this maildrop knows "
+            f"{VERSION}: the one that wrote it has to send it"
+        )
     try:
         return Entry(
             id=value["id"],

@@ -258,7 +258,12 @@ class Runner:
             taken = await self._in_thread(lambda: self._spool.take(entry_id))
         except Damaged as error:
             self._recorder.note(entry_id, "put aside", why=str(error))
-            self._log.error("{id}: put aside: {error}", id=entry_id, error=str(error))
+            self._log.error(
+                "{id}: put aside in {place}: {error}",
+                id=entry_id,
+                place=self._spool.corrupt,
+                error=str(error),
+            )
             return None
         except FromLater as error:
             self._log.error("{id}: left alone: {error}", id=entry_id, error=str(error))

@@ -84,6 +84,10 @@ class Spool:
         disk: The calls that change it.
         now: Seconds since 1970 UTC.
         scratch: Directory for the nameless files of large messages.
+
+    Attributes:
+        entries: The directory of what waits.
+        corrupt: That of what cannot be believed.
     """
 
     def __init__(
@@ -93,13 +97,13 @@ class Spool:
         self._now = now
         self._scratch = scratch
         self._new = f"{directory}/new"
-        self._corrupt = f"{directory}/corrupt"
+        self.corrupt = f"{directory}/corrupt"
         self.entries = f"{directory}/entries"
 
     def prepare(self) -> None:
         """Make the directories, and remove what a crash left half written."""
         with translated(f"make {self.entries}"):
-            for directory in (self._new, self.entries, self._corrupt):
+            for directory in (self._new, self.entries, self.corrupt):
                 self._disk.make_directories(directory, 0o700)
         old = self._now() - _ABANDONED
         with translated(f"tidy {self._new}"), os.scandir(self._new) as found:
@@ -216,7 +220,7 @@ class Spool:
                 os.close(fd)
                 return None
             except Damaged:
-                self._disk.rename(path, f"{self._corrupt}/{entry_id}")
+                self._disk.rename(path, f"{self.corrupt}/{entry_id}")
                 os.close(fd)
                 raise
             except BaseException:

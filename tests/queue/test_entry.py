@@ -197,6 +197,12 @@ def test_lines_that_count_together_count_when_the_last_is_there() -> None:
     assert there.parts == []
 
 
+def test_no_line_of_a_hundred_thousand_members_holds_up_others() -> None:
+    """JSON of a line is one step, in which nothing else runs."""
+    result = [Result(0, Kind.EXPANDED, Status("2.1.5", ""))]
+    assert max(map(len, lines(1.0, results=result, more=many(100_000)))) < 200_000
+
+
 def test_many_results_and_numbers_come_back() -> None:
     there = entry(*[f"u{number}@d" for number in range(MEMBERS * 30)])
     results = [
