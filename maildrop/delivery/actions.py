@@ -8,6 +8,7 @@ In this file:
     ToFile        append it to a file, or put it into a Maildir
     Discard       do nothing
     Reason        one step on the way to an action: a rule, and where it stands
+    has_owner     whether an action's reports go to the owner of a list
     shown         an action in a few words
     as_waiting    an action as a recipient that waits in the queue
     as_action     the way back
@@ -105,6 +106,8 @@ class ToAddress:
         later: The address is ours, and means so many others that it is to be routed
             when the message is in the queue (``Router.route`` with ``whole``).
         forwarded: Not asked for by the sender, but by one of our files.
+        rewritten: The reverse path is that of the message, written so that it is taken
+            from us (SRS): what is reported to it goes on to the sender.
         why: The steps that led here.
     """
 
@@ -112,6 +115,7 @@ class ToAddress:
     sender: Path | None = field(default=None, compare=False)
     later: bool = False
     forwarded: bool = field(default=False, compare=False)
+    rewritten: bool = field(default=False, compare=False)
     why: tuple[Reason, ...] = field(default=(), compare=False)
 
 
@@ -197,6 +201,12 @@ class Recipient:
         """What has to go through the queue."""
         kinds = ToAddress | ToCommand | ToFile
         return tuple(each for each in self.actions if isinstance(each, kinds))
+
+
+def has_owner(action: Action) -> bool:
+    """Whether reports go to a list's owner: RFC 3461 section 5.2.7.1."""
+    rewritten = isinstance(action, ToAddress) and action.rewritten
+    return action.sender is not None and not rewritten
 
 
 def shown(action: Action) -> str:

@@ -108,11 +108,13 @@ class Expansion:
 
     def _away(self, path: Path, trail: Trail) -> None:
         reason = Reason("elsewhere", f"{canonical_domain(path.domain)} is not ours")
+        sender = self._outgoing(trail)
         self._add(
             ToAddress(
                 path,
-                self._outgoing(trail),
+                sender,
                 forwarded=trail.forwarded,
+                rewritten=sender is not None and trail.sender is None,
                 why=self._because(trail, reason),
             )
         )

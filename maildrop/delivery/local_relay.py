@@ -39,6 +39,7 @@ from maildrop.delivery.actions import (
     Recipient,
     ToMailbox,
     as_action,
+    has_owner,
     shown,
 )
 from maildrop.delivery.agent import header_of
@@ -197,7 +198,7 @@ class LocalRelay:
             if child.sender is None:
                 child.sender = waiting.sender
         # RFC 3461 section 5.2.7.1: mail for a list is delivered to the list.
-        owned = all(each.sender is not None for each in actions)
+        owned = all(has_owner(each) for each in actions)
         return Kind.DELIVERED if owned else Kind.EXPANDED, _EXPANDED, children
 
     # -- one mailbox

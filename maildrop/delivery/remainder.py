@@ -23,7 +23,7 @@ stands for is reported when it fails.  Members of a list are the owner's busines
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maildrop.delivery.actions import LOCAL, Action, Discard, Recipient
+from maildrop.delivery.actions import LOCAL, Action, Discard, Recipient, has_owner
 from maildrop.delivery.placing import Placing
 from maildrop.queue.entry import Entry, Kind, Status, Waiting
 
@@ -69,7 +69,7 @@ def _of_one(
     recipient: Recipient, tried: Sequence[Tried], placing: Placing, first: int
 ) -> list[Waiting]:
     success = _SUCCESS in recipient.notify
-    if len(tried) == 1 and tried[0].action.sender is None:
+    if len(tried) == 1 and not has_owner(tried[0].action):
         if tried[0].kind is Kind.DELIVERED and not success:
             return []
         waiting = _waiting(tried[0], recipient, placing, -1)
@@ -94,7 +94,7 @@ def _of_one(
 
 def _kind_of_parent(tried: Sequence[Tried]) -> Kind:
     """RFC 3461 section 5.2.7.1: mail for a list is delivered to the list."""
-    owned = all(each.action.sender is not None for each in tried)
+    owned = all(has_owner(each.action) for each in tried)
     return Kind.DELIVERED if owned else Kind.EXPANDED
 
 
@@ -118,7 +118,7 @@ def expanded(
     for number, each in enumerate(tried, first):
         waiting = _waiting(each, recipient, placing, parent)
         waiting.number = number
-        if each.action.sender is None:
+        if not has_owner(each.action):
             waiting.notify = _of_children(recipient.notify)
         found.append(waiting)
     return found
@@ -138,7 +138,7 @@ def _waiting(
         waiting = Waiting(-1, str(path), LOCAL, "", parent=parent)
     else:
         waiting = placing.action(tried.action, path, parent)
-    if tried.action.sender is None:
+    if not has_owner(tried.action):
         waiting.original = recipient.original
         if not waiting.original and waiting.address != str(path):
             # RFC 3461 section 5.2.1: the sender knows this one.

@@ -20,6 +20,9 @@ from tests.delivery.outboxes import PLACING
 ALICE = ToMailbox(Account("alice", "/", "memory:"))
 FAR = ToAddress(Path("far", "far.example"))
 OWNED = ToAddress(Path("far", "far.example"), sender=Path("owner", "example.org"))
+FORWARDED = ToAddress(
+    Path("far", "far.example"), sender=Path("SRS0=x", "example.org"), rewritten=True
+)
 TEAM = Path("team", "example.org")
 FULL = Status("5.2.2", "full")
 
@@ -43,6 +46,23 @@ def test_one_action_is_the_recipient_itself() -> None:
     assert waiting.notify == ("SUCCESS",)
     assert waiting.original == "rfc822;x@y"
     assert waiting.parent == -1
+
+
+def test_a_sender_that_leads_back_is_no_owner() -> None:
+    """SRS is no owner of a list: RFC 3461 section 5.2.7.2."""
+    (waiting,) = left(Tried(FORWARDED), notify=("SUCCESS",), original="rfc822;x@y")
+    assert waiting.sender == "SRS0=x@example.org"
+    assert waiting.notify == ("SUCCESS",)
+    assert waiting.original == "rfc822;x@y"
+    parent, one, two = left(
+        Tried(FORWARDED),
+        Tried(FAR),
+        notify=("SUCCESS", "FAILURE"),
+        original="rfc822;x@y",
+    )
+    assert parent.kind is Kind.EXPANDED
+    assert one.notify == two.notify == ("FAILURE",)
+    assert one.original == two.original == "rfc822;x@y"
 
 
 def test_without_orcpt_the_address_that_was_written_to_is_noted() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from twisted.logger import capturedLogs
 
-from maildrop.delivery.actions import ToAddress, ToCommand
+from maildrop.delivery.actions import ToAddress, ToCommand, has_owner
 from maildrop.errors import NoSuchUser
 from tests.delivery.conftest import Host
 
@@ -122,6 +122,7 @@ def test_a_forward_gets_a_reverse_path_of_ours(host: Host) -> None:
     (away, mailbox) = host.route("bob", sender="x@strange.example").actions
     assert away.sender is not None
     assert away.sender.local.startswith("SRS0=")
+    assert not has_owner(away)
     assert mailbox.sender is None
     back = host.route(str(away.sender), sender="")
     assert [str(each.path) for each in back.actions if isinstance(each, ToAddress)] == [
