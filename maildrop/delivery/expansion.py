@@ -383,13 +383,9 @@ class Expansion:
         if what == "/dev/null":
             self._add(Discard(trail.sender, trail.why))
             return
-        kind = place.kind
-        if kind not in self.sources.allowed:
-            self._unusable(f"{what} in {place.file}: not allowed in {kind}", trail)
-        if place.doubt:
-            self._unusable(f"{what} in {place.file}: {place.doubt}", trail)
-        if place.rights is None:
-            self._unusable(f"{what} in {place.file}: nobody to run it as", trail)
+        objection = place.objection(self.sources.allowed)
+        if objection or place.rights is None:
+            self._unusable(f"{what} in {place.file}: {objection}", trail)
         user = place.user.name if place.user is not None else ""
         if what.startswith("|"):
             self._add(

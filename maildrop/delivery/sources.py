@@ -10,6 +10,7 @@ In this file:
 """
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -190,3 +191,15 @@ class Place:
     user: Account | None = None
     doubt: str = ""
     detail: str = ""
+
+    def objection(self, allowed: Collection[str]) -> str:
+        """Why commands and files are not taken from here; empty if they are.
+
+        Args:
+            allowed: The kinds of places from which they are.
+        """
+        if self.kind not in allowed:
+            return f"not allowed in {self.kind}"
+        if self.doubt:
+            return self.doubt
+        return "nobody to run it as" if self.rights is None else ""
