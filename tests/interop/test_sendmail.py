@@ -1,4 +1,4 @@
-"""Programs of the host send through ``sendmail``; others deliver with ``deliver``."""
+"""Programs of the host send through ``sendmail``."""
 
 import os
 import pwd
@@ -13,15 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.clients import (
-    assert_whole,
-    deliver,
-    imap_messages,
-    message,
-)
+from tests.interop.clients import imap_messages
+from tests.interop.documented import example
 from tests.interop.programs import Programs
 from tests.interop.reachable import Reachable
-from tests.interop.server import DOMAIN, MAILDIR, MBOX, PASSWORD, Server, until
+from tests.interop.server import DOMAIN, MAILDIR, MBOX, Server, until
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 DAEMON = pwd.getpwnam("daemon").pw_uid
@@ -51,10 +47,11 @@ def one_more(server: Server, before: int) -> bytes:
 
 def test_mutt_sends(server: Server, programs: Programs, sbin: Path) -> None:
     before = len(imap_messages(server, MAILDIR))
+    lines = example("mutt, neomutt", ".muttrc", {"/usr/local/sbin": sbin})
     programs.run(
         "mutt",
-        *("-n", "-F", "/dev/null", "-e", f'set sendmail="{sbin}/sendmail -oem -oi"'),
-        *("-e", f"set from=ann@{DOMAIN} use_envelope_from=yes copy=no use_8bitmime"),
+        *("-n", "-F", programs.file("muttrc", lines)),
+        *("-e", f"set from=ann@{DOMAIN} copy=no use_8bitmime"),
         *("-e", "set dsn_notify=failure,delay dsn_return=hdrs"),
         *("-s", "grüße", "-b", MBOX.address, "--", MAILDIR.address),
         given=b"Zeile\n.\nnoch eine\n",
@@ -67,10 +64,11 @@ def test_mutt_sends(server: Server, programs: Programs, sbin: Path) -> None:
 
 def test_s_nail_sends(server: Server, programs: Programs, sbin: Path) -> None:
     before = len(imap_messages(server, MAILDIR))
+    lines = example("s-nail, bsd-mailx", ".mailrc", {"/usr/local/sbin": sbin})
+    programs.environment["MAILRC"] = str(programs.file("mailrc", lines))
     programs.run(
         "s-nail",
-        *("-:/", "-Sv15-compat", f"-Smta=file://{sbin}/sendmail"),
-        *("-r", f"ann@{DOMAIN}", "-s", "hello", MAILDIR.address),
+        *("-:u", "-r", f"ann@{DOMAIN}", "-s", "hello", MAILDIR.address),
         given=b"one\n.\ntwo\n",
     )
     octets = one_more(server, before)
@@ -272,77 +270,3 @@ def test_each_message_comes_once_though_the_server_is_killed(
         ]
         found = Counter(each[1] for each in subjects if each is not None)
         assert found == Counter(b"number %d" % number for number in range(24))
-
-
-# -- others deliver with ``maildrop deliver``
-
-
-def test_fetchmail_delivers(programs: Programs, reachable: Reachable) -> None:
-    """POP3 from the mbox, into the Maildir."""
-    with Server() as server:
-        sent = [message("one"), message("two", b".\r\nFrom me\r\n")]
-        deliver(server, MBOX, *sent)
-        rc = programs.file(
-            "fetchmailrc",
-            f"poll localhost protocol pop3 service {server.ports['pop3']}\n"
-            f'user "{MBOX.name}" password "{PASSWORD}" sslproto TLS1.2+ fetchall '
-            "no rewrite\n"
-            f'mda "{reachable.maildrop} --config {server.file} deliver '
-            f'-d {MAILDIR.name} -f %F"\n',
-        )
-        programs.run(
-            "fetchmail",
-            *("--fetchmailrc", rc, "--nosyslog", "--sslcertck", "--sslcertfile"),
-            *(server.certificate, "--pidfile", programs.home / "pid"),
-        )
-        found = imap_messages(server, MAILDIR)
-        for octets, its in zip(found, sent, strict=True):
-            assert octets.endswith(its)
-        assert all(octets.startswith(b"Return-Path: <sender@") for octets in found)
-        assert imap_messages(server, MBOX) == []
-        assert server.trouble() == []
-
-
-def test_getmail_delivers(programs: Programs, reachable: Reachable) -> None:
-    with Server() as server:
-        sent = [message("one"), message("two", b".\r\nFrom me\r\n")]
-        deliver(server, MBOX, *sent)
-        rc = programs.file(
-            "getmailrc",
-            "[retriever]\ntype = SimplePOP3SSLRetriever\nserver = localhost\n"
-            f"port = {server.ports['pop3s']}\nusername = {MBOX.name}\n"
-            f"password = {PASSWORD}\nca_certs = {server.certificate}\n"
-            f"[destination]\ntype = MDA_external\npath = {reachable.maildrop}\n"
-            f'arguments = ("--config", "{server.file}", "deliver", '
-            f'"-d", "{MAILDIR.name}", "-f", "%(sender)")\n'
-            "allow_root_commands = true\nunixfrom = true\n"
-            "[options]\ndelete = true\nverbose = 0\n",
-        )
-        programs.run("getmail", "--getmaildir", programs.home, "--rcfile", rc)
-        found = imap_messages(server, MAILDIR)
-        for octets, its in zip(found, sent, strict=True):
-            assert octets.endswith(its)
-        assert all(octets.startswith(b"Return-Path: <sender@") for octets in found)
-        assert imap_messages(server, MBOX) == []
-        assert server.trouble() == []
-
-
-def test_what_cannot_be_delivered_stays_where_it_is(
-    programs: Programs, reachable: Reachable
-) -> None:
-    """A program that fetches mail must not remove what it could not deliver."""
-    with Server() as server:
-        deliver(server, MBOX, message("stays"))
-        rc = programs.file(
-            "fetchmailrc",
-            f"poll localhost protocol imap service {server.ports['imaps']}\n"
-            f'user "{MBOX.name}" password "{PASSWORD}" ssl fetchall no rewrite\n'
-            f'mda "{reachable.maildrop} --config {server.file} deliver -d nobody"\n',
-        )
-        programs.run(
-            "fetchmail",
-            *("--fetchmailrc", rc, "--nosyslog", "--sslcertck", "--sslcertfile"),
-            *(server.certificate, "--pidfile", programs.home / "pid"),
-            status=(0, 1, 6),
-        )
-        assert_whole(imap_messages(server, MBOX), [message("stays")])
