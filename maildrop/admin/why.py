@@ -43,6 +43,8 @@ def why(setting: Setting, key: str, most: int, lines: bool, as_json: bool) -> No
             told = stories(where, key, most)
             _print_stories(told, as_json=as_json)
             found = [each for story in told for each in story.decisions]
+    except BrokenPipeError:  # who reads has enough
+        raise
     except OSError as error:
         raise translate(error, f"read {where}") from error
     if not found:

@@ -106,14 +106,19 @@ class Addresses:
                 return True
             return self._users.lookup(split_detail(name, separators)[0]) is not None
 
-        yield from self._files.virtual.problems()
-        yield from self._files.aliases.problems(is_user)
+        told = [
+            *self._files.virtual.problems(),
+            *self._files.aliases.problems(is_user),
+        ]
+        yield from told
+        lines = {":".join(line.split(":", 2)[:2]) for line in told}
         try:
             names = list(self.all())
         except MaildropError:  # told already
             return
         for named in names:
-            yield from self._problem(named)
+            if f"{named.file}:{named.line}" not in lines:
+                yield from self._problem(named)
         if self._configuration.delivery.forward:
             yield from self._forwards()
 

@@ -84,11 +84,9 @@ class Reporter:
         own = recipients[0].sender
         sender = entry.sender if own is None else own
         double = not sender
+        told = [each for each in recipients if self.tells(entry, each)]
         if double:
-            told = [each for each in recipients if action_of(each) is Action.FAILED]
             sender = self._for_the_double(entry, told)
-        else:
-            told = [each for each in recipients if is_wanted(each)]
         if not told or not sender:
             return None
         report = Report(
@@ -105,6 +103,13 @@ class Reporter:
         most = len(octets) if report.returns_all else HEADER_MAX + 4
         text = compose(report, bytes(octets[:most]))
         return self._entry(report, text), Content.of(text)
+
+    def tells(self, entry: Entry, recipient: Waiting) -> bool:
+        """See ``queue.reports.Reports``."""
+        own = recipient.sender
+        if not (entry.sender if own is None else own):
+            return action_of(recipient) is Action.FAILED
+        return is_wanted(recipient)
 
     def _for_the_double(self, entry: Entry, failed: Sequence[Waiting]) -> str:
         """Who hears of mail without a sender that failed."""

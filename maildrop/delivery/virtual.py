@@ -61,6 +61,12 @@ class Found(NamedTuple):
     detail: str = ""
 
 
+_WRONG: Final = (
+    "not of the form pattern address, address; a domain has a word after it, which has "
+    "no meaning: example.org anything"
+)
+
+
 def _key(pattern: str) -> str | None:
     """A pattern as it is looked up; None if it is none."""
     local, at, domain = pattern.rpartition("@")
@@ -85,7 +91,7 @@ def parse(text: str) -> tuple[Entries, list[Problem]]:
         key = _key(found[1]) if found is not None else None
         values = split(found[2]) if found is not None else None
         if key is None or not values:
-            problems.append(Problem(number, "not of the form pattern address, address"))
+            problems.append(Problem(number, _WRONG))
             continue
         if key in entries:
             problems.append(Problem(number, f"{key} has an earlier line"))

@@ -37,6 +37,9 @@ class Reports(Protocol):
             when nobody is to be told.
         """
 
+    def tells(self, entry: Entry, recipient: Waiting) -> bool:
+        """Whether a report says anything of a recipient."""
+
 
 def unreported(entry: Entry) -> list[Waiting]:
     """Recipients whose end is still to be told."""

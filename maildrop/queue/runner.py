@@ -125,6 +125,7 @@ class Runner:
         self._clock = clock
         self._in_thread = in_thread
         self._schedule = schedule or Schedule()
+        self._reports = reports
         self._telling = Telling(
             spool, reports, self._schedule, clock.seconds, in_thread, self._reported
         )
@@ -435,7 +436,8 @@ class Runner:
                     if number % _SLICE == 0:
                         await self._in_thread(_nothing)
             else:
-                self._note(entry, "waits", next=again, tries=max(1, tries))
+                if tries:
+                    self._note(entry, "waits", next=again, tries=tries)
                 await self._in_thread(lambda: taken.note(next_try=again))
         await self._telling.tell(taken)
 
@@ -443,7 +445,8 @@ class Runner:
         self, entry: Entry, report: str, recipients: Sequence[Waiting]
     ) -> None:
         """See ``telling.Heard``."""
-        to = [each.address for each in recipients]
+        told = [each for each in recipients if self._reports.tells(entry, each)]
+        to = list(dict.fromkeys(each.address for each in told))
         self._note(entry, "reported", report=report, recipient=to)
         self._log.info("{id}: reported in {report}", id=entry.id, report=report)
         self._plan(report, 0.0)

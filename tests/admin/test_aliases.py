@@ -116,3 +116,13 @@ def test_newaliases_counts(
         f"{maildrop.directory}/virtual: 1 aliases",
         f"{maildrop.directory}/aliases: 4 aliases",
     ]
+
+
+def test_what_is_wrong_in_a_line_is_told_once(maildrop: Command, home: Path) -> None:
+    del home
+    file = maildrop.directory / "aliases"
+    file.write_text("team: ann,\n  joe@far.example   # at home\n")
+    checked = maildrop("aliases", "check")
+    assert checked.status == os.EX_DATAERR
+    [line] = [each for each in checked.out.splitlines() if str(file) in each]
+    assert line.startswith(f"{file}:1: team: joe@far.example   # at home: no address")

@@ -80,3 +80,15 @@ def test_a_journal_that_cannot_be_read_is_an_error(maildrop: Command) -> None:
     told = maildrop("why", "ann")
     assert told.status == 75
     assert "decisions" in told.err
+
+
+def test_who_has_read_enough_ends_it_without_a_word(
+    known: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def enough(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("maildrop.admin.why._print", enough)
+    with pytest.raises(SystemExit) as ended:  # by click, with quiet streams
+        known("why", "ann")
+    assert ended.value.code == 1

@@ -107,7 +107,8 @@ def test_problems_are_listed_for_the_administrator(tmp_path: File) -> None:
     file.write_text("x\n")
     virtual = Virtual([str(file), str(tmp_path / "missing")], Clock())
     assert list(virtual.problems()) == [
-        f"{file}:1: not of the form pattern address, address",
+        f"{file}:1: not of the form pattern address, address; a domain has a word "
+        "after it, which has no meaning: example.org anything",
         f"{tmp_path}/missing: No such file or directory",
     ]
     with pytest.raises(StorageFailure):

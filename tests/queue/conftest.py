@@ -8,6 +8,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from maildrop.decisions.recorder import Notebook
+from maildrop.decisions.trace import TraceIds
 from maildrop.durable import Content, Disk
 from maildrop.queue.entry import Entry, Kind, Options, Result, Status, Waiting
 from maildrop.queue.relay import Attempt, Job
@@ -119,7 +121,7 @@ class Letters:
         wanted = [
             f"{each.address} {each.kind.value}\r\n"
             for each in recipients
-            if each.kind in {Kind.FAILED, Kind.WAITING}
+            if self.tells(entry, each)
         ]
         if not wanted or not entry.sender:
             return None
@@ -128,6 +130,10 @@ class Letters:
         report = Entry("", "", entry.arrived, 0, [to], options)
         return report, Content.of("".join(wanted).encode())
 
+    def tells(self, entry: Entry, recipient: Waiting) -> bool:
+        del entry
+        return recipient.kind in {Kind.FAILED, Kind.WAITING}
+
 
 class Queue:
     """A runner with two relays: ``smtp`` and ``home``."""
@@ -135,6 +141,7 @@ class Queue:
     def __init__(self, spool: Spool, clock: Clock) -> None:
         self.spool, self.clock = spool, clock
         self.smtp, self.home = Far(), Far()
+        self.notebook = Notebook(TraceIds(clock.seconds, bytes), clock.seconds)
         self.runner = self.opened()
 
     def opened(self, **limits: int) -> Runner:
@@ -147,6 +154,7 @@ class Queue:
             at_once,
             SCHEDULE,
             Limits(**limits),
+            self.notebook,
         )
 
     def start(self, runner: Runner | None = None) -> None:

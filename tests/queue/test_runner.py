@@ -68,6 +68,28 @@ def test_a_failure_is_reported_to_the_sender(queue: Queue) -> None:
     assert queue.ids == []
 
 
+def test_what_is_noted_of_a_report_is_what_it_says(queue: Queue) -> None:
+    """Who got the message is not in it."""
+    queue.smtp.says["b@x"] = Kind.FAILED
+    add(queue.spool, entry("ID1", "a@x", "b@x"))
+    queue.start()
+    [facts] = [
+        facts for _, _, kind, facts in queue.notebook.notes if kind == "reported"
+    ]
+    assert facts["recipient"] == ["b@x"]
+
+
+def test_what_was_expanded_is_not_said_to_wait(queue: Queue) -> None:
+    queue.home.says["list@b"] = Kind.EXPANDED
+    queue.home.more = [Waiting(-1, "c@d", "smtp", "d", parent=0)]
+    there = entry("ID1", "list@b")
+    there.recipients[0].relay = "home"
+    add(queue.spool, there)
+    queue.start()
+    queue.clock.advance(0)
+    assert "waits" not in [kind for _, _, kind, _ in queue.notebook.notes]
+
+
 def test_patience_ends(queue: Queue) -> None:
     queue.smtp.says["a@far.example"] = Kind.WAITING
     add(queue.spool, entry("ID1"))
