@@ -36,6 +36,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from twisted.logger import Logger
@@ -238,15 +239,23 @@ class MboxLock:
             return True  # whoever has that number now, it is another process
         digits = text.strip(b" \n\0")
         if digits.isdigit() and 0 < int(digits) < 2**22:
-            try:
-                os.kill(int(digits), 0)
-            except ProcessLookupError:
-                return True
-            except PermissionError:
-                return False
-            else:
-                return False
+            return not _is_running(int(digits))
         return old
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is such a process; one that only waits for its parent is none."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:  # proc(5): the state follows the name, which may hold anything
+        text = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return True
+    return text.rpartition(b")")[2].split()[:1] != [b"Z"]
 
 
 def _set_ofd_lock(fd: int, kind: int) -> None:

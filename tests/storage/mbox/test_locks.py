@@ -4,6 +4,8 @@ import dataclasses
 import errno
 import mmap
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -129,6 +131,19 @@ def test_a_stale_dotlock_is_removed(
     fd = opened(mbox)
     with MboxLock(str(mbox), host).held(fd):
         assert dotlock.read_bytes() == b"%d\n" % os.getpid()
+    os.close(fd)
+
+
+def test_a_dotlock_of_a_process_that_only_waits_for_its_parent_is_removed(
+    mbox: Path, host: Host
+) -> None:
+    """In a container the first process may not care for those whose parent ended."""
+    fd = opened(mbox)
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        mbox.with_name("inbox.lock").write_bytes(b"%d\n" % child.pid)
+        with MboxLock(str(mbox), host).held(fd):
+            pass
     os.close(fd)
 
 
