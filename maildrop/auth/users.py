@@ -23,6 +23,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from maildrop.auth import location, passwords
 from maildrop.auth.entry import BadLine, Entry, Extra, Network, parse, parse_extra
@@ -123,6 +124,7 @@ class Users:
         self._case_sensitive = case_sensitive
         self._numbers = System() if numbers is None else numbers
         self._keep = keep
+        self._in_thread = in_thread
         self._parsed: dict[bytes, User | None] = {}
         self._groups: dict[tuple[int, int | None], tuple[int, ...]] = {}
         self._told: set[str] = set()
@@ -221,7 +223,8 @@ class Users:
         if key in self._parsed:
             return self._parsed[key]
         if len(self._parsed) >= self._keep:
-            self._forget()
+            self._parsed.clear()
+            self._groups.clear()
         user = self._parsed[key] = self._read(*found)
         return user
 
@@ -268,8 +271,24 @@ class Users:
         )
 
     def _forget(self) -> None:
+        """A file has changed; the groups that are known count until asked anew."""
         self._parsed.clear()
-        self._groups.clear()
+        known = list(self._groups)
+        if self._in_thread is None:
+            self._groups.clear()
+        elif known:
+            asking = self._in_thread(
+                lambda: {key: self._numbers.groups(*key) for key in known}
+            )
+            asking.addCallbacks(self._regroup, self._keep_groups)
+
+    def _regroup(self, found: dict[tuple[int, int | None], tuple[int, ...]]) -> None:
+        if any(self._groups.get(key) != groups for key, groups in found.items()):
+            self._groups.update(found)
+            self._parsed.clear()
+
+    def _keep_groups(self, failure: Failure) -> None:
+        self._log.failure("groups of users: not asked anew", failure=failure)
 
     def _groups_of(self, uid: int, gid: int | None) -> tuple[int, ...]:
         """Asked of the system once: virtual users mostly share one uid."""

@@ -271,3 +271,47 @@ def test_a_large_file_is_read_in_a_thread_while_the_old_version_answers(
     assert len(jobs) == 1
     jobs[0]()
     assert file.index().numbers == {b"al": 0}
+
+
+def test_a_changed_file_has_the_groups_asked_anew_in_a_thread(
+    passwd: Path, clock: Clock
+) -> None:
+    """The name service may ask the network; meanwhile the groups known count."""
+    jobs: list[Callable[[], None]] = []
+
+    def later(job: Callable[[], T]) -> Deferred[T]:
+        done: Deferred[T] = Deferred()
+        jobs.append(lambda: done.callback(job()))
+        return done
+
+    class Growing:
+        """A host on which the user gets into one more group each time."""
+
+        asked = 0
+
+        def uid(self, name: str) -> int:
+            raise KeyError(name)
+
+        gid = uid
+
+        def groups(self, uid: int, gid: int | None) -> tuple[int, ...]:
+            del uid, gid
+            self.asked += 1
+            return tuple(range(self.asked))
+
+    passwd.write_text("bob:1:500:8\n")
+    users = Users(
+        [str(passwd)],
+        Defaults("maildir:~/Maildir", home="/srv/%u"),
+        clock,
+        numbers=Growing(),
+        in_thread=later,
+    )
+    assert found(users, "bob").account.groups == (0,)
+    passwd.write_text("bob:12:500:8\n")
+    clock.advance(1)
+    assert found(users, "bob").password == "12"
+    assert found(users, "bob").account.groups == (0,)
+    [job] = jobs
+    job()
+    assert found(users, "bob").account.groups == (0, 1)
