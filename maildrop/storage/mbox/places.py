@@ -110,6 +110,7 @@ class Places:
                 self.changed = True
             else:
                 self._take_file(fd, stamp)
+            self._ledger.begun()
 
     def _take_saved(self) -> None:
         """Begin with what another process saved, if it did since we did."""

@@ -28,6 +28,7 @@ from hypothesis.stateful import (
     invariant,
     rule,
 )
+from twisted.logger import capturedLogs
 
 from maildrop.durable import Content
 from maildrop.errors import MailboxVanished
@@ -371,7 +372,11 @@ class MaildirWriters(RuleBasedStateMachine):
             box.close()
         for path in self.root.glob("maildrop.ledger*"):
             path.unlink()
-        self.boxes = [self._open(at) for at in (0, 1)]
+        with capturedLogs() as events:
+            self.boxes = [self._open(at) for at in (0, 1)]
+            self.boxes[0].refresh()
+        told = [event["validity"] for event in events if "validity" in event]
+        assert told == [self.boxes[0].table.uid_validity] * bool(self.files())
         self.clients = [Client(box) for box in self.boxes]
         before = self.history.uid_validity
         self.history.renumbered()
