@@ -295,8 +295,9 @@ class MboxWriters(RuleBasedStateMachine):
         change = FlagChange(operation, flags, tuple(sorted(keywords)))
         box.change_flags([uid], change, self.clients[at].view)
         client = self.clients[at]
-        if box.table.row(uid) is not None:
-            client.flags[uid] = client.state(uid)
+        if box.table.row(uid) is None:  # expunged, and nobody looked
+            return
+        client.flags[uid] = client.state(uid)
         content = self.history.contents[uid]
         before = self.flags.get(content)
         if before is None:
