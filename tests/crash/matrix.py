@@ -278,7 +278,8 @@ class _Trial:
             if _is_leftover(name):
                 self._add(doing, Finding("other", f"left behind: {name}"))
         del work
-        gc.collect()
+        if _descriptors() != before:
+            gc.collect()
         if _descriptors() != before:
             self._add(doing, Finding("other", "descriptors left open"))
 

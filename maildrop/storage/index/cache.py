@@ -148,11 +148,12 @@ class Cache:
         for row in rows:
             at = cells[row] - start
             if not checked[row] or not 0 <= at < sure:
-                if not self._check(window, row, uids[row]):
-                    add(b"")
-                    continue
+                there = self._check(window, row, uids[row])
                 octets, start = window.octets, window.start
                 sure = len(octets) - 256
+                if not there or checked[row] <= key_number:
+                    add(b"")
+                    continue
                 at = cells[row] - start
             begin, end = pair(octets, at + in_record)
             piece = octets[at + begin : at + end]

@@ -282,6 +282,18 @@ class Ledger:
             batch = cut_tail(self._files, self._fd, self.table, self._offset, lost)
             self.commit(batch)
 
+    def begun(self) -> None:
+        """The mail that a ledger without numbers met has numbers now: say so, once."""
+        if self.fresh and len(self.table):
+            self._log.info(
+                "{directory}: {count} messages are numbered for the first time,"
+                " UIDVALIDITY {validity}",
+                directory=self._files.directory,
+                count=len(self.table),
+                validity=self.table.uid_validity,
+            )
+        self.fresh = False
+
     def batch(self, *, quiet: bool = False) -> Batch:
         """A batch for the next ``commit``; the lock is held.
 

@@ -5,6 +5,9 @@ In this file:
 
 File ``dovecot-keywords``: lines of a number (0 for ``a``), a space, and a name.
 
+Limits: a letter that nobody names, as after the loss of the ledger, means nothing until
+a keyword gets it; then other programs that rename such a file give it that keyword.
+
 Security: the file may say anything; what is no keyword is passed over.
 """
 

@@ -180,7 +180,7 @@ class Reconciler:
             batch = self._ledger.batch(quiet=True)
         batch.source(state)
         self._ledger.commit(batch)
-        self._ledger.fresh = False
+        self._ledger.begun()
         self._inodes.follow()
         self._inodes.added(arrived)
 

@@ -24,7 +24,7 @@ from maildrop.storage.findings import Code, Finding, Told
 from maildrop.storage.index.check_cache import CacheCheck
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.mbox.format import content, metadata, visible
-from maildrop.storage.mbox.layout import OLD, Layout, Stamp
+from maildrop.storage.mbox.layout import OLD, UNSURE, Layout, Stamp
 from maildrop.storage.mbox.scan import digest, is_pseudo, raw_messages
 
 #: Messages that are looked at with the file locked.
@@ -163,7 +163,8 @@ class MboxWalk:
                 f"UID {uid} has {len(raw)} octets, should have {layout.lengths[place]}"
             )
         known = metadata(stored)
-        if (known.flags | (OLD if known.old else 0)) != layout.status[place]:
+        shown = layout.status[place] & ~UNSURE
+        if (known.flags | (OLD if known.old else 0)) != shown:
             self._wrong = self._wrong or f"UID {uid} has other flags in the file"
         if self._names[row] != name:
             self._wrong = self._wrong or (

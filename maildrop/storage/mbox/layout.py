@@ -32,8 +32,10 @@ from maildrop.mailbox.column import Column, cut
 from maildrop.storage.index.columns import U32, U64, from_octets, to_octets
 
 FILE: Final = "maildrop.layout"
-#: Bit of ``Layout.status`` beside the system flags: Status has an "O".
+#: Bits of ``Layout.status`` beside the system flags: Status has an "O";
 OLD: Final = 32
+#: and whether this message still stands there was not looked at since others appended.
+UNSURE: Final = 64
 _MAGIC: Final = b"mdrpLAY3"
 _START: Final = struct.Struct("<8sI")
 _HEADER: Final = struct.Struct("<IQQQQQ")
@@ -41,6 +43,8 @@ _HEADER: Final = struct.Struct("<IQQQQQ")
 _ENTRY: Final = 4 + 1 + 4 + 8 + 4
 #: Longest file that is believed, in octets: ten million messages.
 _OCTETS_MAX: Final = 1 << 28
+
+_DOUBTED: Final = bytes(octet | UNSURE for octet in range(256))
 
 _log = Logger()
 
@@ -78,7 +82,7 @@ class Layout:
     Attributes:
         stamp: The file as it was when this was right.
         uids: u32, ascending.
-        status: u8, flags as the file has them, and ``OLD``.
+        status: u8, flags as the file has them, ``OLD`` and ``UNSURE``.
         lengths: u32, octets up to the next From_ line.
         starts: u64, offset of the From_ line; need not ascend.
         keywords: u32, keyword bits (of the ledger) that the file has.
@@ -144,6 +148,10 @@ class Layout:
             return range(bisect_left(self.starts, offset), len(self))
         rows = [row for row, start in enumerate(self.starts) if start >= offset]
         return sorted(rows, key=self.starts.__getitem__)
+
+    def doubt(self) -> None:
+        """No message is known to stand where it stood."""
+        self.status = self.status.translate(_DOUBTED)
 
     def moved(self) -> None:
         """The places, or the rows, of messages are others."""

@@ -53,7 +53,7 @@ from maildrop.storage.mbox.layout import Stamp
 from maildrop.storage.mbox.moving import Moves
 from maildrop.storage.mbox.numbered import MboxNumbered
 from maildrop.storage.mbox.places import Places
-from maildrop.storage.mbox.settling import settle
+from maildrop.storage.mbox.settling import settle, unlike
 from maildrop.storage.uidl_form import unique_ids
 
 POP3_LOCK = "maildrop.pop3.lock"
@@ -172,7 +172,9 @@ class MboxMailbox(MboxNumbered):
         if intent.is_open(self._ledger) and not self.read_only:
             with self._writing():
                 pass
-        with self._file.reading(self._is_known) as fd:
+        with self._file.reading(
+            lambda found: self._places.knows(Stamp.of(found))
+        ) as fd:
             self._synchronize(fd)
             yield fd
 
@@ -187,9 +189,6 @@ class MboxMailbox(MboxNumbered):
             if self._optional:
                 raise translate(error, f"write {self._file.path}") from error
             raise MailboxVanished(f"{self._file.path} is gone") from error
-
-    def _is_known(self, found: os.stat_result) -> bool:
-        return self._places.knows(Stamp.of(found))
 
     def _synchronize(self, fd: int) -> None:
         with translated(f"read {self._file.path}"):
@@ -237,22 +236,27 @@ class MboxMailbox(MboxNumbered):
     @property
     def unsettled(self) -> bool:
         """Whether the file shows other flags than the ledger."""
-        layout, table = self._places.layout, self.table
-        if len(layout) != len(table) or self._ledger.compaction_due or self._kept.due:
+        if self._ledger.compaction_due or self._kept.due:
             return True
-        shown = layout.status.translate(_SYSTEM_ONLY)
-        return shown != table.flags or not layout.keywords.same(table.keywords)
+        return bool(unlike(self._places.layout, self.table))
 
     def settle(self) -> None:
         """Write flags into the file, and fold the ledger's log if it is long."""
         if self._file.stat() is not None and not self.read_only:
             with self._writing() as fd:
+                self._confirm(fd)
                 if settle(fd, self._file, self._places.layout, self.table):
                     self._places.save()
         if self._ledger.compaction_due:
             self._ledger.compact()
         if self._kept.due:
             self._kept.make_room()
+
+    def _confirm(self, fd: int, uids: Iterable[int] = ()) -> None:
+        """No place of messages to be removed, or to be written to, is unsure."""
+        layout = self._places.layout
+        written = map(layout.uids.__getitem__, unlike(layout, self.table))
+        self._places.confirm(fd, (*uids, *written))
 
     # -- removing
 
@@ -261,6 +265,7 @@ class MboxMailbox(MboxNumbered):
     ) -> Sequence[int]:
         """Remove messages."""
         with self._writing() as fd:
+            self._confirm(fd, uids)
             layout = self._places.layout
             gone = [self.table.uids[row] for row in self.table.rows(uids)]
             if keep:
@@ -282,6 +287,7 @@ class MboxMailbox(MboxNumbered):
     def keep_all(self) -> None:
         """The mailbox is about to be deleted: keep its messages."""
         with self._writing() as fd:
+            self._places.confirm(fd, self._kept.newest(self.table))
             uids = self._kept.newest(self.table)
             self._kept.put(self.name, self.table, uids, lambda uid: self._read(fd, uid))
 
@@ -408,6 +414,7 @@ class MboxMailbox(MboxNumbered):
         """Whole messages; None for one that is gone."""
         try:
             with self._reading() as fd:
+                self._places.confirm(fd, uids)
                 return [self._read(fd, uid) for uid in uids]
         except FileNotFoundError:
             self._missing()
@@ -428,6 +435,7 @@ class MboxMailbox(MboxNumbered):
         """Headers with their empty line; None where the message must be read whole."""
         try:
             with self._reading() as fd:
+                self._places.confirm(fd, uids)
                 begins = [self._raw(fd, uid, _HEADER_ROOM) for uid in uids]
         except FileNotFoundError:
             return [None] * len(uids)
@@ -489,6 +497,3 @@ class MboxMailbox(MboxNumbered):
             self._allowance.closed(self._control, self._ledger)
             self._fragments.close()
             self._ledger.close()
-
-
-_SYSTEM_ONLY = bytes(octet & ALL_SYSTEM for octet in range(256))

@@ -3,13 +3,15 @@
 In this file:
     Places    the layout of a mailbox, kept in step with its ledger and its file
 
-Another program appended: the octets before the old end are taken as they are, if the
-last message known still stands there unchanged, and only what is new is read.  Anything
-else (a mail reader rewrote the file, an editor, a backup put back) is read whole and
-matched message by message through the digest of the content.  So a message keeps its
-UID wherever it went; one that is not in the file any more is expunged; one that the
-ledger does not know gets the next UID, wherever in the file it stands: sequence numbers
-follow UIDs, not the file, so that nothing ever has to be renumbered.
+Another program appended: only what is new is read, if the last message known still
+stands there unchanged.  The others may not (a longer backup was copied over the file):
+each is looked at before it is read, removed or written to for the first time since, and
+one that is another gives all of them away.  Anything else (a mail reader rewrote the
+file, an editor, a backup put back) is read whole and matched message by message through
+the digest of the content.  So a message keeps its UID wherever it went; one that is not
+in the file any more is expunged; one that the ledger does not know gets the next UID,
+wherever in the file it stands: sequence numbers follow UIDs, not the file, so that
+nothing ever has to be renumbered.
 
 Flags are in two places.  The ledger has the truth; ``Layout.status`` has what the file
 said when we last looked.  Where the file says something else now, another program has
@@ -40,15 +42,20 @@ from maildrop.errors import KeywordLimit, MaildropError
 from maildrop.mailbox.flags import ALL_SYSTEM, is_keyword
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.mbox.layout import FILE, OLD, Layout, Stamp
+from maildrop.storage.mbox.format import FROM_LINE
+from maildrop.storage.mbox.layout import FILE, OLD, UNSURE, Layout, Stamp
 from maildrop.storage.mbox.scan import Found, examine, scan
 
 _log = Logger()
 
+_WITHOUT_DOUBT: Final = bytes(octet & ~UNSURE for octet in range(256))
 #: A layout of fewer messages is saved when the mailbox is closed,
 _SMALL: Final = 1000
 #: a larger one only if more octets than these were appended since it was.
 _READ_AGAIN: Final = 1 << 17
+
+#: No From_ line is longer, in octets.
+_FROM_LINE_MAX: Final = 1 << 11
 
 #: Digest of a content -> UIDs that have it, in order, not placed yet.
 Unplaced = dict[bytes, deque[int]]
@@ -102,9 +109,8 @@ class Places:
                 self.layout.stamp = stamp
                 self.changed = True
             else:
-                self._take_all(list(scan(fd, 0, stamp.size, self._path)))
-                self.layout.stamp = stamp
-                self.save()
+                self._take_file(fd, stamp)
+            self._ledger.begun()
 
     def _take_saved(self) -> None:
         """Begin with what another process saved, if it did since we did."""
@@ -166,20 +172,52 @@ class Places:
 
     def _is_intact(self, fd: int, end: int) -> bool:
         """Whether the last message known still stands there, and one begins after."""
-        if os.pread(fd, 5, end) != b"From " or not len(self.layout):
+        if not len(self.layout):
             return False
-        starts = self.layout.starts
         last = self.layout.last
         length = self.layout.lengths[last]
-        row = self._ledger.table.row(self.layout.uids[last])
-        if starts[last] + length != end or row is None:
+        return self.layout.starts[last] + length == end and self._stands(fd, last)
+
+    def _stands(self, fd: int, place: int) -> bool:
+        """Whether a message stands where the layout has it, and ends where it did."""
+        start, length = self.layout.starts[place], self.layout.lengths[place]
+        row = self._ledger.table.row(self.layout.uids[place])
+        octets = os.pread(fd, length + _FROM_LINE_MAX, start)
+        raw, after = octets[:length], octets[length:]
+        if row is None or raw[:5] != b"From ":
             return False
-        raw = os.pread(fd, length, starts[last])
-        if raw[:5] != b"From ":
+        if after and FROM_LINE.match(after) is None:
             return False
-        return examine(starts[last], raw).digest == self._ledger.table.names.name(row)
+        return examine(start, raw).digest == self._ledger.table.names.name(row)
+
+    def confirm(self, fd: int, uids: Iterable[int]) -> None:
+        """Look whether messages still stand where the layout has them.
+
+        If one does not, everything is taken in again: some may be expunged then.
+
+        Args:
+            fd: The mbox, locked and taken in.
+            uids: The messages.
+        """
+        layout = self.layout
+        for uid in uids:
+            place = layout.row(uid)
+            if place is None or not layout.status[place] & UNSURE:
+                continue
+            if not self._stands(fd, place):
+                with self._ledger.locked():
+                    self._take_file(fd, Stamp.of(os.fstat(fd)))
+                return
+            layout.status[place] &= ~UNSURE
+
+    def _take_file(self, fd: int, stamp: Stamp) -> None:
+        self._take_all(list(scan(fd, 0, stamp.size, self._path)))
+        self.layout.stamp = stamp
+        self.save()
 
     def _take_appended(self, found: Sequence[Found]) -> None:
+        self.layout.doubt()
+        self.layout.status[self.layout.last] &= ~UNSURE
         self._drop_expunged()
         known = len(self.layout)
         unplaced = self._by_digest(self._without_place())
@@ -296,7 +334,8 @@ class Places:
             self.layout.remove(set(placed).difference(uids))
 
     def _file_flags(self) -> Iterable[tuple[int, int]]:
-        return zip(self.layout.status, self.layout.keywords, strict=True)
+        status = self.layout.status.translate(_WITHOUT_DOUBT)
+        return zip(status, self.layout.keywords, strict=True)
 
     def _take_over_flags(self, before: dict[int, tuple[int, int]]) -> None:
         """Carry over to the ledger what another program changed in the file."""

@@ -2,6 +2,7 @@
 
 In this file:
     settle       brings the file up to the ledger
+    unlike       the messages whose fields it would write
     differing    where octets differ from others
 
 Flags go into the padded Status fields that our own messages begin with, in place;
@@ -44,7 +45,8 @@ def settle(
     """Bring the file up to the ledger.
 
     Args:
-        fd: The mbox, locked for writing; the layout agrees with it.
+        fd: The mbox, locked for writing; the layout agrees with it, and no place of a
+            message that is removed or ``unlike`` is unsure.
         file: Its file.
         layout: Is brought up to what is written.
         table: The ledger's columns.
@@ -84,7 +86,7 @@ def _changed_fields(
     fd: int, layout: Layout, table: IndexTable, removed: Collection[int]
 ) -> Iterator[tuple[int, bytes]]:
     """Rows whose flags in the file are not the ledger's, and the fields they need."""
-    for place in _unlike(layout, table):
+    for place in unlike(layout, table):
         uid = layout.uids[place]
         row = table.row(uid)
         if row is None or uid in removed:
@@ -105,7 +107,7 @@ def _changed_fields(
         )
 
 
-def _unlike(layout: Layout, table: IndexTable) -> Sequence[int]:
+def unlike(layout: Layout, table: IndexTable) -> Sequence[int]:
     """The rows in which the file may show other flags than the ledger."""
     if layout.uids != table.uids:
         return range(len(layout))
@@ -168,11 +170,14 @@ def _rewrite(
 
     def pieces() -> Iterator[bytes]:
         at = first
+        following = (layout.starts[row] for row in kept[1:])
         for row in kept:
+            end = layout.starts[row] + layout.lengths[row]
             raw = os.pread(fd, layout.lengths[row], layout.starts[row])
             if row in fields:
                 raw = _with_fields(raw, fields[row])
-            raw += gap(raw[-3:], len(raw))
+            if end != next(following, 0):
+                raw += gap(raw[-3:], len(raw))
             places.append((at, len(raw)))
             at += len(raw)
             yield raw

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from maildrop.message.fragments import fragment
-from maildrop.storage.index.cache import CACHE
+from maildrop.storage.index.cache import CACHE, Cache
 from maildrop.storage.index.fragments import DIGEST, KEYS, Fragments, digest
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
@@ -253,3 +253,16 @@ def test_memory_for_pieces_is_bounded() -> None:
     assert held == [16, 17, 18, 19]
     remembered.forget("mailbox")
     assert not remembered.pieces("mailbox", b"key 19")
+
+
+def test_a_short_record_has_nothing_of_keys_that_came_after_it(
+    open_ledger: OpenLedger, tmp_path: Path, host: Host
+) -> None:
+    ledger = open_ledger()
+    one, two = add(ledger, b"one", b"two")
+    cache = Cache(str(tmp_path), ledger, host, [b"A"])
+    with ledger.locked():
+        cache.add([one], [{b"A": b"a"}])
+        assert cache.pieces(0, [0]) == [b"a"]
+        cache.add([two], [{b"A": b"", b"B": b"", b"C": b"", b"D": b"d"}])
+    assert cache.pieces(3, [0, 1]) == [b"", b"d"]

@@ -42,6 +42,7 @@ FOUND: dict[str, list[Step]] = {
         unset_seen,
         lambda m: m.sleep(asleep=False),
     ],
+    "a lost ledger": [lambda m: m.lose_the_ledger()],
     "half of UW's message": [
         lambda m: m.put_pseudo_message(place="in place"),
         lambda m: m.truncate(left=163),

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     invariant,
     rule,
 )
+from twisted.logger import capturedLogs
 
 from maildrop.durable import Content
 from maildrop.mailbox.flags import DELETED, FLAGGED, SEEN, FlagChange, Operation
@@ -294,8 +295,9 @@ class MboxWriters(RuleBasedStateMachine):
         change = FlagChange(operation, flags, tuple(sorted(keywords)))
         box.change_flags([uid], change, self.clients[at].view)
         client = self.clients[at]
-        if box.table.row(uid) is not None:
-            client.flags[uid] = client.state(uid)
+        if box.table.row(uid) is None:  # expunged, and nobody looked
+            return
+        client.flags[uid] = client.state(uid)
         content = self.history.contents[uid]
         before = self.flags.get(content)
         if before is None:
@@ -358,8 +360,12 @@ class MboxWriters(RuleBasedStateMachine):
         shutil.rmtree(self.control / "INBOX")
         before = self.history.uid_validity
         self.boxes = [self._open(), self._open()]
-        for box in self.boxes:
-            box.refresh()
+        with capturedLogs() as events:
+            for box in self.boxes:
+                box.refresh()
+        told = [event["validity"] for event in events if "validity" in event]
+        there = any(not each.pseudo for each in self.stored())
+        assert told == [self.boxes[0].table.uid_validity] * there
         self.clients = [Client(box) for box in self.boxes]
         self.history.renumbered()
         self.uid_of.clear()
