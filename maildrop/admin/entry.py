@@ -27,6 +27,7 @@ from maildrop.errors import (
     ConfigurationError,
     LimitExceeded,
     MaildropError,
+    StorageFailure,
     TemporaryError,
 )
 from maildrop.sendmail.handing_in import caller, hand_in
@@ -123,7 +124,13 @@ def sendmail(called: str, arguments: Sequence[str], file: str | None = None) -> 
 def _message(options: Options) -> int:
     setting = load(options.file)
     who = caller(os.getuid(), os.environ)
-    handed = hand_in(options, setting, who, sys.stdin.buffer, Disk())
+    try:
+        handed = hand_in(options, setting, who, sys.stdin.buffer, Disk())
+    except StorageFailure as error:
+        if setting.readable:
+            raise
+        unread = f"{setting.file} may not be read, so the usual place was taken"
+        raise StorageFailure(f"{error}; {unread}") from error
     if options.verbose:
         recipients = handed.dropped.recipients
         whom = ", ".join(recipients[:10])

@@ -86,6 +86,9 @@ def parse(text: str) -> tuple[Names, list[Problem]]:
         if name in names:
             problems.append(Problem(number, f"{name} has an earlier line"))
             continue
+        if "@" in name:
+            reason = f"{name}: an address; those stand in files of delivery.virtual"
+            problems.append(Problem(number, reason))
         values = split(found[2])
         if values is None:
             reason = f"{name}: a quote or backslash without its end"

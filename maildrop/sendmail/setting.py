@@ -41,6 +41,7 @@ class Setting:
         hostname: The name of this host.
         domain: Of addresses without one.
         message: Octets of the largest message.
+        readable: Whether whoever calls may read them.
     """
 
     file: str
@@ -48,6 +49,7 @@ class Setting:
     hostname: str
     domain: str
     message: int
+    readable: bool = True
 
     @property
     def drop(self) -> str:
@@ -77,6 +79,7 @@ def load(file: str | None) -> Setting:
         hostname,
         first if isinstance(first, str) else hostname,
         _octets(limits.get("message")),
+        readable=bool(tables),
     )
 
 

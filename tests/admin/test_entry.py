@@ -10,6 +10,7 @@ from maildrop.admin.entry import run, sendmail
 from maildrop.durable import Disk
 from maildrop.queue.drop import parse, prepare
 from maildrop.queue.naming import entry_id
+from maildrop.sendmail.setting import Setting
 from tests.admin.conftest import Command, Input
 from tests.test_layers import MODULES, imports, name_of
 
@@ -97,6 +98,20 @@ def test_without_a_drop_directory_it_is_to_be_tried_again(
     monkeypatch.setattr("sys.stdin", Input(b"body\n"))
     assert sendmail("sendmail", ["bob"], str(maildrop.config)) == os.EX_TEMPFAIL
     assert "maildrop was never started" in capsys.readouterr().err
+
+
+def test_a_configuration_that_may_not_be_read_is_said_to_be_why(
+    maildrop: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    setting = Setting("/etc/x.toml", "/nowhere", "h", "d", 1000, readable=False)
+    monkeypatch.setattr("maildrop.admin.entry.load", lambda _: setting)
+    monkeypatch.setattr("sys.stdin", Input(b"body\n"))
+    assert sendmail("sendmail", ["bob"], str(maildrop.config)) == os.EX_TEMPFAIL
+    said = capsys.readouterr().err
+    assert "/nowhere/queue/drop is not there" in said
+    assert "/etc/x.toml may not be read" in said
 
 
 def test_an_input_that_fails_is_told(

@@ -63,6 +63,7 @@ def test_values(text: str, values: tuple[str, ...]) -> None:
     [
         ("nothing here", "not of the form"),
         (": x", "not of the form"),
+        ("a@b.example: x", "those stand in files of delivery.virtual"),
         ("a b: x", "not of the form"),
         ("x: y\nX: z", "has an earlier line"),
         ("x:", "has no value"),
