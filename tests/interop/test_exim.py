@@ -1,6 +1,7 @@
 """Exim in front: over LMTP, and by ``maildrop deliver`` from its pipe transport.
 
-Both sides are configured as ``docs/integrating.md`` says.
+Both sides are configured as ``docs/integrating.md`` says.  Exim as any other server is
+here too: it is the one that sends by CHUNKING (RFC 3030).
 """
 
 import os
@@ -12,6 +13,7 @@ import pytest
 
 from tests.interop.clients import HOST, SENDER, imap_messages, message
 from tests.interop.documented import example
+from tests.interop.dovecot import free_port
 from tests.interop.exim import Exim
 from tests.interop.reachable import Reachable
 from tests.interop.server import DOMAIN, Server, User, until
@@ -21,27 +23,46 @@ UID = pwd.getpwnam("mail").pw_uid
 USER = User("mail", uid=UID)
 
 BODY = b".\r\n..dots\r\n\r\nFrom me\r\n\r\n" + bytes(range(128, 256)) + b"\r\nend\r\n"
-SOCKET = (
+LISTEN = (
     '[[listen]]\nprotocol = "lmtp"\ntls = "none"\n'
     'endpoint = "unix:DIRECTORY/lmtp.sock:mode=666"\n'
+    '[[listen]]\nprotocol = "smtp"\n'
+    'endpoint = "tcp:{port}:interface=127.0.0.1"\n'
 )
 
 
 @pytest.fixture(scope="module")
-def behind() -> Iterator[Server]:
-    with Server((USER,), SOCKET) as server:
+def port() -> int:
+    """One that stays when the server is started anew."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def behind(port: int) -> Iterator[Server]:
+    with Server((USER,), LISTEN.format(port=port)) as server:
         yield server
         assert server.trouble() == []
 
 
-@pytest.fixture(scope="module", params=["lmtp", "pipe"])
+SMTP = """
+maildrop_smtp:
+  driver = smtp
+  hosts = 127.0.0.1
+  hosts_override
+  allow_localhost
+  port = {port}
+  hosts_avoid_tls = *
+"""
+
+
+@pytest.fixture(scope="module", params=["lmtp", "pipe", "smtp"])
 def way(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
 
 @pytest.fixture(scope="module")
-def front(behind: Server, way: str) -> Iterator[Exim]:
+def front(behind: Server, port: int, way: str) -> Iterator[Exim]:
     with Reachable() as reachable:
         names = {"= maildrop_lmtp": f"= maildrop_{way}"}
         sock = {"/var/lib/maildrop": behind.directory}
@@ -49,6 +70,7 @@ def front(behind: Server, way: str) -> Iterator[Exim]:
         program = {"/opt/maildrop/bin/maildrop": command}
         transports = example("Exim", "transports", sock)
         transports += example("Exim", "or as a program", program)
+        transports += SMTP.format(port=port)
         with Exim(example("Exim", "routers", names), transports) as exim:
             yield exim
 
@@ -83,9 +105,12 @@ def test_mail_is_handed_over_as_it_is(behind: Server, front: Exim, way: str) -> 
     assert octets.lower().count(b"return-path:") == 1
     assert octets.endswith(sent)
     assert (b"(by uid %d)" % UID in lines[2]) == (way == "pipe")
+    assert ("T=maildrop_smtp" in front.logged()) == (way == "smtp")
+    assert (" K C=" in front.logged()) == (way == "smtp")  # by BDAT
 
 
 def test_a_detail_goes_along_over_lmtp(behind: Server, front: Exim, way: str) -> None:
+    """The smtp transport has no suffix either, as it is set up here."""
     folder = behind.maildir(USER) / ".Work"
     before = len(imap_messages(behind, USER))
     for name in ("", "cur", "new", "tmp"):
@@ -119,7 +144,7 @@ def test_what_cannot_be_taken_now_waits_at_exim(
     """The server is down; the file of users is away, which is EX_TEMPFAIL."""
     before = len(imap_messages(behind, USER))
     users = behind.directory / "passwd"
-    if way == "lmtp":
+    if way != "pipe":
         behind.kill()
     else:
         users.rename(behind.directory / "away")
@@ -129,7 +154,7 @@ def test_what_cannot_be_taken_now_waits_at_exim(
         front.run_queue()
         assert f"== {USER.name}@" in front.logged()[start:]
     finally:
-        if way == "lmtp":
+        if way != "pipe":
             behind.start()
         else:
             (behind.directory / "away").rename(users)

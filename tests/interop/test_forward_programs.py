@@ -12,10 +12,13 @@ from tests.interop.clients import (
     SENDER,
     assert_whole,
     deliver,
+    imap as imap_client,
     imap_messages,
     lmtp,
     message,
 )
+from tests.interop.documented import example
+from tests.interop.reachable import Reachable
 from tests.interop.server import DOMAIN, Server, User, until
 
 #: An account of the system, since programs look their user up there.
@@ -118,6 +121,32 @@ def test_procmail_files_mail(host: Server) -> None:
 
 
 @pytest.mark.usefixtures("forward")
+def test_procmail_decides_and_maildrop_stores(host: Server) -> None:
+    """The recipe of ``docs/integrating.md``."""
+    before = len(imap_messages(host, PIPES))
+    with imap_client(host, PIPES) as client:
+        client.create("Work")
+    with Reachable() as reachable:
+        command = f"{reachable.maildrop} --config {host.file}"
+        last = example(
+            "procmail, Courier's maildrop, spamc",
+            ".procmailrc",
+            {"/opt/maildrop/bin/maildrop": command},
+        )
+        first = ":0\n* ^Subject: .*work\n{ FOLDER=Work }\n"
+        rc = write(host, PIPES, "decides", f"LOGFILE=HOME/log\n{first}\n{last}")
+        write(host, PIPES, ".forward", f'"|exec /usr/bin/procmail -m {rc}"\n')
+        deliver(host, PIPES, message("some-work"), message("other"))
+        until(lambda: imap_messages(host, PIPES, "Work"), "work")
+        until(lambda: len(imap_messages(host, PIPES)) > before, "the other")
+    [work] = imap_messages(host, PIPES, "Work")
+    [other] = imap_messages(host, PIPES)[before:]
+    for octets, name in ((work, "some-work"), (other, "other")):
+        assert octets.startswith(f"Return-Path: <{SENDER}>\r\n".encode())
+        assert octets.endswith(message(name))
+
+
+@pytest.mark.usefixtures("forward")
 def test_maildrop_files_mail(host: Server) -> None:
     """Courier's maildrop(1): a filter file, and a Maildir of its own."""
     box = host.home(PIPES) / "Filtered"
@@ -145,6 +174,7 @@ def test_spamc_passes_mail_on_in_a_pipe(host: Server) -> None:
 
 @pytest.mark.usefixtures("forward")
 def test_a_command_has_the_users_rights_and_hears_the_detail(host: Server) -> None:
+    before = len(imap_messages(host, PIPES))
     line = "|(id; pwd; env; echo .) > HOME/told, \\maildrop-pipes\n"
     write(host, PIPES, ".forward+lists", line)
     address = PIPES.address.replace("@", "+lists@")
@@ -161,7 +191,7 @@ def test_a_command_has_the_users_rights_and_hears_the_detail(host: Server) -> No
         "CLIENT_PROTOCOL=LMTP",
     ):
         assert f"{line}\n" in told
-    assert_whole(imap_messages(host, PIPES), [message("five")])
+    assert_whole(imap_messages(host, PIPES)[before:], [message("five")])
 
 
 def test_what_root_names_runs_as_nobody(host: Server) -> None:
