@@ -11,6 +11,7 @@ Exit status: 65 for an entry that is not there, 75 for one that is being tried j
 """
 
 import datetime
+import json
 import os
 import sys
 import time
@@ -117,13 +118,17 @@ def show(setting: Setting, entry_id: str, message: bool, as_json: bool) -> None:
         ("envelope id", entry.options.envelope_id),
         ("return", entry.options.ret),
     ]
-    if not as_json:
-        for name, value in facts:
-            if value != "":
-                click.echo(f"{name + ':':<13}{value}")
-        click.echo()
     rows = [_recipient_row(each) for each in entry.recipients]
-    listing(_RECIPIENT, rows, as_json=as_json)
+    if as_json:
+        found: dict[str, object] = {name.replace(" ", "_"): to for name, to in facts}
+        found["recipients"] = [dict(zip(_RECIPIENT, row, strict=True)) for row in rows]
+        click.echo(json.dumps(found, indent=2))
+        return
+    for name, value in facts:
+        if value != "":
+            click.echo(f"{name + ':':<13}{value}")
+    click.echo()
+    listing(_RECIPIENT, rows, as_json=False)
 
 
 _RECIPIENT: Final = (
@@ -138,6 +143,7 @@ _RECIPIENT: Final = (
     "sender",
     "original",
     "notify",
+    "via",
 )
 
 
@@ -155,6 +161,7 @@ def _recipient_row(each: Waiting) -> list[object]:
         "" if each.sender is None else f"<{each.sender}>",
         each.original,
         ",".join(each.notify),
+        each.via,
     ]
 
 

@@ -88,7 +88,10 @@ def test_an_entry_is_shown(maildrop: Command, spool: Spool) -> None:
     outcome = maildrop("queue", "show", "ID1")
     assert outcome.status == 0
     assert "envelope id: QQ" in outcome.out
-    recipients = maildrop("queue", "show", "ID1", "--json").json
+    shown = maildrop("queue", "show", "ID1", "--json").json
+    assert (shown["id"], shown["envelope_id"]) == ("ID1", "QQ")
+    assert shown["sender"] == "<ann@example.org>"
+    recipients = shown["recipients"]
     assert [each["address"] for each in recipients] == [
         "b@far.example",
         "c@near.example",

@@ -38,7 +38,7 @@ def tries(server: Server) -> int:
     """How often the one message that waits was tried."""
     [entry] = json.loads(server.maildrop("queue", "list", "--json").stdout)
     shown = server.maildrop("queue", "show", "--json", entry["id"])
-    [recipient] = json.loads(shown.stdout)
+    [recipient] = json.loads(shown.stdout)["recipients"]
     count: int = recipient["tries"]
     return count
 
