@@ -2,7 +2,9 @@
 
 import os
 import pwd
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -170,6 +172,48 @@ def test_spamc_passes_mail_on_in_a_pipe(host: Server) -> None:
     write(host, PIPES, ".forward", f'"|{command}"\n')
     deliver(host, PIPES, message("four"))
     assert b"Subject: four" in content(target)
+
+
+@pytest.fixture
+def spamd() -> Iterator[int]:
+    """A daemon that takes for spam what says so, in the protocol of SpamAssassin's."""
+
+    class Scan(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            assert self.rfile.readline().startswith(b"PROCESS SPAMC/")
+            fields = {}
+            while (line := self.rfile.readline().strip()) != b"":
+                name, _, value = line.partition(b": ")
+                fields[name.lower()] = value
+            octets = self.rfile.read(int(fields[b"content-length"]))
+            spam = b"yes" if b"Subject: spam" in octets else b"no"
+            octets = octets.replace(b"\n", b"\nX-Spam-Flag: %b\n" % spam, 1)
+            head = b"SPAMD/1.1 0 EX_OK\r\nContent-length: %d\r\n\r\n" % len(octets)
+            self.wfile.write(head + octets)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Scan) as daemon:
+        thread = threading.Thread(target=daemon.serve_forever, args=(0.05,))
+        thread.start()
+        yield daemon.server_address[1]
+        daemon.shutdown()
+        thread.join()
+
+
+@pytest.mark.usefixtures("forward")
+def test_spamc_marks_mail_for_procmail(host: Server, spamd: int) -> None:
+    """As people have it: procmail filters through spamc, and files by what it says."""
+    (host.home(PIPES) / "Spam").mkdir()
+    os.chown(host.home(PIPES) / "Spam", PIPES.uid or 0, -1)
+    scan = f":0 fw\n| /usr/bin/spamc -d 127.0.0.1 -p {spamd}\n"
+    file = ":0\n* ^X-Spam-Flag: yes\nspam\n"
+    rules = f"MAILDIR=HOME/Spam\nDEFAULT=HOME/Spam/rest\n{scan}{file}"
+    rc = write(host, PIPES, "scan", rules)
+    write(host, PIPES, ".forward", f'"|exec /usr/bin/procmail -m {rc}"\n')
+    deliver(host, PIPES, message("spam"), message("ham"))
+    spam = content(host.home(PIPES) / "Spam" / "spam")
+    assert b"\nX-Spam-Flag: yes\n" in spam
+    assert b"\nSubject: spam\n" in spam
+    assert b"\nX-Spam-Flag: no\n" in content(host.home(PIPES) / "Spam" / "rest")
 
 
 @pytest.mark.usefixtures("forward")
