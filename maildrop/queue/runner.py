@@ -34,7 +34,6 @@ from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import (
     Deferred,
-    DeferredLock,
     DeferredSemaphore,
 )
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -55,7 +54,7 @@ from maildrop.queue.entry import (
 from maildrop.queue.relay import Attempt, Job, Relay
 from maildrop.queue.reports import Reports, comes_later
 from maildrop.queue.schedule import Schedule
-from maildrop.queue.sharing import Place, some, together
+from maildrop.queue.sharing import Notes, Place, some, together
 from maildrop.queue.spool import Spool, Taken
 from maildrop.queue.telling import Telling
 
@@ -304,8 +303,8 @@ class Runner:
             crowded = min(places, key=lambda place: len(self._crowds.get(place, ())))
             self._crowds.setdefault(crowded, deque()).append(entry.id)
             return _CROWDED
-        lock = DeferredLock()
-        await some(shares, lambda place, group: self._try(taken, place, group, lock))
+        notes = Notes(lambda *noted: self._note_attempts(taken, *noted))
+        await some(shares, lambda place, group: self._try(taken, place, group, notes))
         await self._conclude(taken)
         if await self._calmly(entry, entry.done):
             await self._in_thread(taken.remove)
@@ -326,7 +325,7 @@ class Runner:
         taken: Taken,
         key: Place,
         group: Sequence[Waiting],
-        lock: DeferredLock,
+        notes: Notes,
     ) -> None:
         """One attempt for the recipients of one destination."""
         slots = self._slots.get(key)
@@ -341,26 +340,22 @@ class Runner:
                 slots.release()
         finally:
             self._leave(key)
-        await lock.acquire()
-        try:
-            await self._note_attempt(taken, attempt)
-        finally:
-            lock.release()
+        await notes.add(attempt)
         for number, result in enumerate(attempt.results, 1):
             self._tell(taken.entry, result)
             if number % _SLICE == 0:
                 await self._in_thread(_nothing)
 
-    async def _note_attempt(self, taken: Taken, attempt: Attempt) -> None:
-        """Note what it came to; while that cannot be, the entry is not let go.
+    async def _note_attempts(
+        self, taken: Taken, results: Sequence[Result], more: Sequence[Waiting]
+    ) -> None:
+        """Note what they came to; while that cannot be, the entry is not let go.
 
         Who got the message would get it again, with every attempt, on a full disk.
         """
         while True:
             try:
-                await self._in_thread(
-                    lambda: taken.note(results=attempt.results, more=attempt.more)
-                )
+                await self._in_thread(lambda: taken.note(results=results, more=more))
             except MaildropError as error:
                 if self._stopped:
                     raise

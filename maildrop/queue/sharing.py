@@ -4,20 +4,23 @@ In this file:
     Place       a relay and a destination
     together    recipients that share an attempt
     some        makes attempts one after the other, some at a time
+    Notes       notes what they came to, several at once
 
 Those of one relay, destination, reverse path and ``via`` go together, up to a number:
 what an attempt of very many does in one go would hold up all others, and would be done
 again if a crash came before it was noted.
 
-A list may lead to as many destinations as it has members, so not all are tried at once.
+A list may lead to as many destinations as it has members, so not all are tried at once,
+and what attempts came to while the disk was busy is noted together.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 
-from maildrop.queue.entry import Entry, Waiting
+from maildrop.queue.entry import Entry, Result, Waiting
+from maildrop.queue.relay import Attempt
 
 #: A relay and a destination.
 Place = tuple[str, str]
@@ -69,3 +72,36 @@ async def _each(
 ) -> None:
     for place, recipients in rest:
         await attempt(place, recipients)
+
+
+class Notes:
+    """Notes what attempts for one entry came to.
+
+    Args:
+        write: Notes results, and what expanded recipients stand for.
+    """
+
+    def __init__(
+        self, write: Callable[[Sequence[Result], Sequence[Waiting]], Awaitable[None]]
+    ) -> None:
+        self._write = write
+        self._lock = DeferredLock()
+        self._left: list[Attempt] = []
+
+    async def add(self, attempt: Attempt) -> None:
+        """Returns when it is noted; others that wait are noted with it."""
+        self._left.append(attempt)
+        await self._lock.acquire()
+        try:
+            left, self._left = self._left, []
+            try:
+                if left:
+                    await self._write(
+                        [result for each in left for result in each.results],
+                        [waiting for each in left for waiting in each.more],
+                    )
+            except BaseException:
+                self._left = left + self._left  # the next one has to
+                raise
+        finally:
+            self._lock.release()

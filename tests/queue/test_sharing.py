@@ -5,8 +5,16 @@ from collections.abc import Sequence
 import pytest
 from twisted.internet.defer import Deferred
 
-from maildrop.queue.entry import Waiting
-from maildrop.queue.sharing import ATTEMPTS, TOGETHER, Place, some, together
+from maildrop.queue.entry import Kind, Result, Status, Waiting
+from maildrop.queue.relay import Attempt
+from maildrop.queue.sharing import (
+    ATTEMPTS,
+    TOGETHER,
+    Notes,
+    Place,
+    some,
+    together,
+)
 from tests.queue.conftest import entry
 
 
@@ -80,3 +88,53 @@ def test_few_are_done_at_once(addresses: tuple[str, ...]) -> None:
 
     assert Deferred.fromCoroutine(some(together(there), attempt)).called
     assert done == [("smtp", "x")] * len(addresses)
+
+
+class Disk:
+    """Takes its time over what is written, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.written: list[list[int]] = []
+        self.turns: list[Deferred[None]] = []
+
+    async def __call__(
+        self, results: Sequence[Result], more: Sequence[Waiting]
+    ) -> None:
+        numbers = [each.number for each in results]
+        self.written.append(numbers + [each.number for each in more])
+        turn: Deferred[None] = Deferred()
+        self.turns.append(turn)
+        await turn
+
+
+def came(number: int) -> Attempt:
+    return Attempt(
+        [Result(number, Kind.EXPANDED, Status("2.1.5", ""))],
+        [Waiting(number + 100, "a@b", "smtp", "b", parent=number)],
+    )
+
+
+def test_what_attempts_came_to_while_the_disk_was_busy_is_noted_together() -> None:
+    disk = Disk()
+    notes = Notes(disk)
+    work = [Deferred.fromCoroutine(notes.add(came(number))) for number in range(4)]
+    assert disk.written == [[0, 100]]
+    disk.turns.pop().callback(None)
+    assert [each.called for each in work] == [True, False, False, False]
+    assert disk.written[1:] == [[1, 2, 3, 101, 102, 103]]
+    disk.turns.pop().callback(None)
+    assert all(each.called for each in work)
+    assert len(disk.written) == 2
+
+
+def test_what_could_not_be_noted_is_noted_by_the_next() -> None:
+    disk = Disk()
+    notes = Notes(disk)
+    first, second = (Deferred.fromCoroutine(notes.add(came(n))) for n in range(2))
+    errors: list[type[BaseException] | None] = []
+    first.addErrback(lambda failure: errors.append(failure.type))
+    disk.turns.pop().errback(OSError("no"))
+    assert errors == [OSError]
+    assert disk.written == [[0, 100], [0, 1, 100, 101]]
+    disk.turns.pop().callback(None)
+    assert second.called
