@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import maildrop
-
-_PAGE: Final = Path(maildrop.__file__).parents[1] / "docs" / "integrating.md"
+_PAGE: Final = Path(__file__).parents[2] / "docs" / "integrating.md"
 _HEADING: Final = re.compile(r"^##+ (.*)$", re.MULTILINE)
 _NEXT: Final = re.compile(r"^##+ ", re.MULTILINE)
 _BLOCK: Final = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
