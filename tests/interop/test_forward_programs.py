@@ -46,6 +46,8 @@ circle2: circle
 @pytest.fixture(scope="module")
 def account() -> Iterator[None]:
     """The account of the system."""
+    # One may be left from tests that were killed.
+    subprocess.run(["userdel", PIPES.name], check=False, capture_output=True)
     home = "/nonexistent"
     command = ["useradd", "-M", "-d", home, "-s", "/bin/sh", "-u", str(PIPES.uid)]
     subprocess.run([*command, PIPES.name], check=True, capture_output=True)
