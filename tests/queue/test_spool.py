@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
-from maildrop.durable import Content
+from maildrop.durable import Content, Disk
+from maildrop.errors import NoSpace
 from maildrop.queue.entry import (
     Damaged,
     FromLater,
@@ -242,3 +243,50 @@ def test_a_hole_in_what_counts_puts_the_entry_aside(spool: Spool) -> None:
     path.write_bytes(octets)
     with pytest.raises(Damaged):
         spool.take("ID1")
+
+
+class FullFor(Disk):
+    """Has no room at one call that writes or syncs, counted from when it is set."""
+
+    left = -1
+
+    def _call(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise OSError(28, "No space left on device")
+
+    def write_at(self, fd: int, octets: bytes | memoryview, offset: int) -> None:
+        self._call()
+        super().write_at(fd, octets, offset)
+
+    def synchronize(self, fd: int) -> None:
+        self._call()
+        super().synchronize(fd)
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_a_long_list_that_could_not_be_noted_can_be_noted_again(
+    open_spool: OpenSpool, at: int
+) -> None:
+    """Three lines of members, a sync, the line that makes them count, a sync."""
+    disk = FullFor()
+    spool = open_spool(disk)
+    add(spool, entry("ID1", "list@b"))
+    taken = spool.take("ID1")
+    assert taken is not None
+    more = [Waiting(-1, f"u{n}@d", "smtp", "d", parent=0) for n in range(1300)]
+    expanded = [Result(0, Kind.EXPANDED, Status("2.1.5", ""))]
+    disk.left = at
+    if at < 7:
+        with pytest.raises(NoSpace):
+            taken.note(results=expanded, more=more)
+        assert [each.kind for each in taken.entry.recipients] == [Kind.WAITING]
+        there = open_spool().look("ID1")
+        assert there is not None
+        # Only the very last sync may fail when all is there already.
+        assert len(there.recipients) == (1301 if at == 6 else 1)
+    taken.note(results=expanded, more=more)
+    taken.let_go()
+    there = open_spool().look("ID1")
+    assert there is not None
+    assert [each.number for each in there.recipients] == list(range(1301))
