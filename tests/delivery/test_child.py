@@ -2,6 +2,7 @@
 
 import os
 import select
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path as File
@@ -99,10 +100,15 @@ def test_nothing_of_ours_is_open_in_it(tmp_path: File) -> None:
     assert "secret" not in listed
 
 
-def test_it_begins_at_home_in_a_session_of_its_own(tmp_path: File) -> None:
-    home = tmp_path
-    for directory in (home, *home.parents[:2]):
-        directory.chmod(0o755)
+@pytest.fixture
+def home() -> Iterator[File]:
+    """A directory to which others find the way, unlike to pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield File(name).resolve()
+
+
+def test_it_begins_at_home_in_a_session_of_its_own(home: File) -> None:
     ending = run("pwd; umask; ps -o sid= -p $$", account=somebody(str(home)))
     path, umask, session = ending.output.decode().split()
     assert (path, umask) == (str(home), "0077")
