@@ -34,6 +34,7 @@ from maildrop.admin.outcome import (
 from maildrop.app.schema import Configuration
 from maildrop.durable import Disk
 from maildrop.queue import handling
+from maildrop.queue.drop import COMPLETE
 from maildrop.queue.entry import Damaged, Entry, FromLater, Waiting
 from maildrop.queue.handling import Busy, Gone
 from maildrop.queue.spool import Spool
@@ -88,9 +89,26 @@ def list_(
     as_json: bool,
 ) -> None:
     """List what waits, the oldest first."""
-    spool, now = _spool(setting.reading().configuration), time.time()
+    configuration = setting.reading().configuration
+    spool, now = _spool(configuration), time.time()
     found = _entries(spool, ids, sender, recipient)
     listing(_COLUMNS, [_row(entry, now) for entry in found], as_json=as_json)
+    dropped = _dropped(configuration)
+    if dropped:
+        click.echo(
+            f"maildrop: {dropped} more from local programs, for the server to take "
+            "when it runs: mailq lists them",
+            err=True,
+        )
+
+
+def _dropped(configuration: Configuration) -> int:
+    """How many messages wait in the drop directory."""
+    try:
+        names = os.listdir(os.path.join(configuration.state, "queue", "drop"))
+    except FileNotFoundError:
+        return 0
+    return sum(name.endswith(COMPLETE) for name in names)
 
 
 @queue.command()

@@ -66,6 +66,21 @@ def test_what_waits_is_listed(maildrop: Command, spool: Spool) -> None:
     assert third["sender"] == "<>"
 
 
+def test_what_the_server_has_still_to_take_is_told_of(
+    maildrop: Command, spool: Spool
+) -> None:
+    """Mail that was sent while it is down."""
+    del spool
+    drop = maildrop.directory / "state" / "queue" / "drop"
+    drop.mkdir()
+    assert maildrop("queue", "list").err == ""
+    for name in ("a.mail", "b.mail", "c.new"):
+        (drop / name).write_text("")
+    outcome = maildrop("queue", "list", "--json")
+    assert len(outcome.json) == 3
+    assert outcome.err.startswith("maildrop: 2 more from local programs")
+
+
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
