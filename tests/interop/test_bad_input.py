@@ -269,14 +269,15 @@ def _last(wire: Wire, command: bytes) -> bytes:
 
 
 def _tree(server: Server, user: User) -> set[str]:
-    """Everything outside the user's own mail directories."""
+    """Everything outside the user's mail, its indexes and the journal of decisions."""
     own = str(server.home(user))
     mail = f"{own}/{'Maildir' if user.kind == 'maildir' else 'mail'}"
+    indexes = f"{server.state}/mailboxes/{user.name}"
     found = set()
     for directory, folders, files in os.walk(server.directory):
         for name in (*folders, *files):
             path = f"{directory}/{name}"
-            if not path.startswith((mail, f"{server.state}/mailboxes/{user.name}")):
+            if not path.startswith((mail, indexes, f"{server.state}/decisions")):
                 found.add(path)
     return found
 
