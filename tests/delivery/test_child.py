@@ -104,8 +104,9 @@ def test_nothing_of_ours_is_open_in_it(tmp_path: File) -> None:
 def home() -> Iterator[File]:
     """A directory to which others find the way, unlike to pytest's own."""
     with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o755)
-        yield File(name).resolve()
+        found = File(name).resolve()
+        found.chmod(0o755)
+        yield found
 
 
 def test_it_begins_at_home_in_a_session_of_its_own(home: File) -> None:
