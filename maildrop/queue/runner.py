@@ -66,8 +66,9 @@ _SOON: Final = 0.01
 _TAKEN: Final = 2.0
 #: Seconds until one is looked at again at which something of ours failed.
 _FAILED: Final = 60.0
-#: Recipients after which others get a turn.
+#: Recipients that are looked through at once, and told of: then others get a turn.
 _SLICE: Final = 100
+_TOLD: Final = 20
 #: Said of an entry whose destinations are crowded: it waits for them, not for a time.
 _CROWDED: Final = math.inf
 #: Seconds until an entry that cannot be understood is looked at again.
@@ -343,7 +344,7 @@ class Runner:
         await notes.add(attempt)
         for number, result in enumerate(attempt.results, 1):
             self._tell(taken.entry, result)
-            if number % _SLICE == 0:
+            if number % _TOLD == 0:
                 await self._in_thread(_nothing)
 
     async def _note_attempts(
@@ -428,7 +429,7 @@ class Runner:
                 await self._in_thread(lambda: taken.note(results=_given_up(waiting)))
                 for number, each in enumerate(waiting, 1):
                     self._note(entry, "given up", recipient=each.address)
-                    if number % _SLICE == 0:
+                    if number % _TOLD == 0:
                         await self._in_thread(_nothing)
             else:
                 if tries:
