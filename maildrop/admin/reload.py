@@ -11,6 +11,7 @@ from maildrop.admin.outcome import Setting
 def reload(setting: Setting) -> None:
     """Let maildrop take up changes of the configuration and the certificate.
 
-    The log says what needs a restart. SIGHUP does the same.
+    What needs a restart is told, here and in the log. SIGHUP does the same.
     """
-    ask(setting, "reload")
+    for key in ask(setting, "reload").get("restart", ()):
+        click.echo(f"{key}: the change needs a restart")

@@ -131,15 +131,17 @@ class Parent(Running):
             stop=self.end,
         )
 
-    async def reload(self) -> None:
+    async def reload(self) -> Sequence[str]:
         """See ``Running``."""
         before = self._reading.configuration
         now = self.read_again()
         await self._workers.reload()
         self._log.info("reload: the workers are replaced")
         held = {"listen", "workers", "state", "user"}
-        for key in held.intersection(changed_keys(before, now)):
+        keys = [key for key in changed_keys(before, now) if key in held]
+        for key in keys:
             self._log.info("reload: {key}: the change needs a restart", key=key)
+        return keys
 
     def steps(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
         """See ``Running``."""

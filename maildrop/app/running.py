@@ -126,8 +126,11 @@ class Running(MultiService):
             except MaildropError as error:
                 self._log.error("reload: not done: {problem}", problem=str(error))
 
-    async def reload(self) -> None:
+    async def reload(self) -> Sequence[str]:
         """Take up what can change while we run; the log says what cannot.
+
+        Returns:
+            The keys whose change needs a restart.
 
         Raises:
             Unusable: The file cannot be used: nothing is taken up.

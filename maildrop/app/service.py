@@ -153,7 +153,7 @@ class Maildrop(Running):
 
     # -- reload
 
-    async def reload(self) -> None:
+    async def reload(self) -> Sequence[str]:
         """See ``Running``."""
         now = self.read_again()
         before = self._wiring.configuration
@@ -163,11 +163,11 @@ class Maildrop(Running):
             "certificate: " + ("read again" if good else "refused, see the log"),
             "users: a changed file is seen by itself",
         ]
-        told += [
-            f"{key}: the change needs a restart" for key in changed_keys(before, now)
-        ]
+        keys = changed_keys(before, now)
+        told += [f"{key}: the change needs a restart" for key in keys]
         for line in told:
             self._log.info("reload: {line}", line=line)
+        return keys
 
     # -- stop
 

@@ -14,7 +14,7 @@ Requests and responses are JSON objects.  A response has ``ok``; when that is fa
 ||| ``processes``: ``pid memory sessions started`` of each |
 | ``who`` | ``user service address limit`` | ``sessions``, ``more``: how many left out |
 | ``kick`` | one of ``session user address`` at least | ``kicked``: how many |
-| ``reload`` | | |
+| ``reload`` | | ``restart``: keys whose change needs one |
 | ``stop`` | | |
 | ``drain`` | | of a worker: no new sessions; it ends after the last |
 | ``flush`` | ``ids``: of the queue, none for all | ``due``: entries tried now |
@@ -49,6 +49,11 @@ async def _nothing() -> None:
     raise BadRequest("this process cannot do that")
 
 
+async def _no_keys() -> Sequence[str]:
+    """A process that has no configuration."""
+    return ()
+
+
 async def _no_queue(ids: Sequence[str]) -> int:
     """A process that does not try the queue."""
     del ids
@@ -69,7 +74,8 @@ class Process:
         memory: Tells the octets of memory that it has.
         services: Tells what it listens on: ``protocol``, ``endpoint``, ``tls``.
         workers: Tells the workers that serve for it.
-        reload: Reads the configuration again; may raise ``MaildropError``.
+        reload: Reads the configuration again, and gives the keys whose change needs a
+            restart; may raise ``MaildropError``.
         stop: Ends the server.
         drain: Takes no new sessions and ends after the last.
         flush: Tries entries of the queue now, if this process tries it; how many.
@@ -85,7 +91,7 @@ class Process:
     memory: Callable[[], int]
     services: Callable[[], Sequence[Mapping[str, str]]] = tuple
     workers: Callable[[], Sequence[Worker]] = tuple
-    reload: Callable[[], Awaitable[None]] = _nothing
+    reload: Callable[[], Awaitable[Sequence[str]]] = _no_keys
     stop: Callable[[], Awaitable[None]] = _nothing
     drain: Callable[[], Awaitable[None]] = _nothing
     flush: Callable[[Sequence[str]], Awaitable[int]] = _no_queue
@@ -204,8 +210,7 @@ class Control:
         return {"kicked": len(found) + sum(answer["kicked"] for answer in answers)}
 
     async def _reload(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        await self._process.reload()
-        return {}
+        return {"restart": list(await self._process.reload())}
 
     async def _stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
         await self._process.stop()

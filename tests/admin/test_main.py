@@ -69,3 +69,16 @@ def test_shells_can_complete(maildrop: Command, shell: str) -> None:
 def test_only_known_names_are_commands() -> None:
     assert group.commands == {}
     assert run(["outcome"]) == 64
+
+
+def test_what_a_reload_cannot_take_up_is_told(
+    maildrop: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"ok": True, "restart": ["mail.separator", "listen"]}
+    monkeypatch.setattr("maildrop.admin.asking.request", lambda *_: answer)
+    outcome = maildrop("reload")
+    assert outcome.status == 0
+    assert outcome.out.splitlines() == [
+        "mail.separator: the change needs a restart",
+        "listen: the change needs a restart",
+    ]

@@ -1,7 +1,7 @@
 """What is answered to status, who, kick and the rest, alone and with workers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -43,8 +43,9 @@ class Server:
             )
         )
 
-    async def reload(self) -> None:
+    async def reload(self) -> Sequence[str]:
         self.told.append("reload")
+        return ["mail.separator"]
 
     async def stop(self) -> None:
         self.told.append("stop")
@@ -228,14 +229,14 @@ def test_kick_needs_somebody() -> None:
 
 def test_reload_and_stop_are_done() -> None:
     server = Server()
-    assert server.ask("reload") == {"ok": True}
+    assert server.ask("reload") == {"ok": True, "restart": ["mail.separator"]}
     assert server.ask("stop") == {"ok": True}
     assert server.told == ["reload", "stop"]
 
 
 def test_a_reload_that_fails_says_why() -> None:
     class Wrong(Server):
-        async def reload(self) -> None:
+        async def reload(self) -> Sequence[str]:
             raise ConfigurationError("maildrop.toml line 3: no such key")
 
     answer = Wrong().ask("reload")

@@ -96,9 +96,11 @@ def parent(directory: str) -> None:
         await workers.stop()
         clock.callLater(0.1, clock.stop)
 
-    answers = control(
-        workers=lambda: workers.processes, reload=workers.reload, stop=stop
-    )
+    async def reload() -> list[str]:
+        await workers.reload()
+        return []
+
+    answers = control(workers=lambda: workers.processes, reload=reload, stop=stop)
     where = Listener("control", f"unix:{directory}/control:mode=600")
     open_all(reactor, bind_all([where]), lambda _: Controls(answers))
 
