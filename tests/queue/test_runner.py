@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from maildrop.errors import StorageFailure
 from maildrop.queue.entry import Kind, Options, Result, Status, Waiting
@@ -77,6 +77,16 @@ def test_what_is_noted_of_a_report_is_what_it_says(queue: Queue) -> None:
         facts for _, _, kind, facts in queue.notebook.notes if kind == "reported"
     ]
     assert facts["recipient"] == ["b@x"]
+
+
+def test_each_try_has_a_line_in_the_log_with_its_code(queue: Queue) -> None:
+    queue.smtp.says = {"b@x": Kind.WAITING, "c@x": Kind.FAILED}
+    add(queue.spool, entry("ID1", "a@x", "b@x", "c@x"))
+    with capturedLogs() as events:
+        queue.start()
+    lines = [formatEvent(event) for event in events]
+    for kind, address in (("delivered", "a"), ("waiting", "b"), ("failed", "c")):
+        assert f"ID1: {kind} {address}@x by smtp: 2.0.0 said so" in lines
 
 
 def test_what_was_expanded_is_not_said_to_wait(queue: Queue) -> None:
