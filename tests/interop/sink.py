@@ -14,11 +14,14 @@ import random
 import re
 import socketserver
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from tests.interop.server import PATIENCE
 
+#: Seconds in which the other side has surely noted what was taken.
+_A_MOMENT: Final = 2.0
 _PATH: Final = re.compile(rb"(?:FROM|TO):<([^>]*)>", re.IGNORECASE)
 _SUBJECT: Final = re.compile(rb"^Subject: (\S+)", re.MULTILINE)
 
@@ -45,16 +48,16 @@ class Session:
     """One connection.
 
     Attributes:
-        last: What was taken last, by the message.
-        quit: The other side took its leave; else it was cut.
+        taken: What was taken, and when (of ``time.monotonic``).
+        cut: When the other side was gone without a word; None if it was not.
     """
 
-    last: list[Taken] = field(default_factory=list)
-    quit: bool = False
+    taken: list[tuple[float, Taken]] = field(default_factory=list)
+    cut: float | None = None
 
 
 class _Closed(Exception):
-    """The connection is over."""
+    """We hang up."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -70,7 +73,9 @@ class _Handler(socketserver.StreamRequestHandler):
         self._sender, self._recipients = "", list[str]()
         try:
             self._talk()
-        except (_Closed, OSError):
+        except OSError:
+            self._session.cut = time.monotonic()
+        except _Closed:
             return
 
     def _say(self, text: str) -> None:
@@ -79,7 +84,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def _line(self) -> bytes:
         line = self.rfile.readline(65536)
         if not line.endswith(b"\n"):
-            raise _Closed
+            raise ConnectionResetError
         return line
 
     def _is(self, percent: float) -> bool:
@@ -102,7 +107,6 @@ class _Handler(socketserver.StreamRequestHandler):
             elif word == b"DATA":
                 self._data()
             elif word == b"QUIT":
-                self._session.quit = True
                 self._say("221 2.0.0 bye")
                 return
             else:
@@ -200,17 +204,22 @@ class Sink:
         """A message was taken; the other side does not know it yet."""
         with self._lock:
             self.taken += taken
-            session.last = taken
+            session.taken += [(time.monotonic(), each) for each in taken]
 
-    def in_doubt(self) -> set[Taken]:
-        """What was taken last on connections that were cut: they may have to repeat."""
+    def in_doubt(self) -> dict[str, list[float]]:
+        """What was taken right before a connection was cut: it may come again.
+
+        Returns:
+            How many seconds before, by name; one for each such connection.
+        """
+        found: dict[str, list[float]] = {}
         with self._lock:
-            return {
-                each
-                for session in self.sessions
-                if not session.quit
-                for each in session.last
-            }
+            for session in self.sessions:
+                for when, each in session.taken if session.cut is not None else ():
+                    before = (session.cut or when) - when
+                    if before < _A_MOMENT:
+                        found.setdefault(each.name, []).append(before)
+        return found
 
     def __enter__(self) -> Self:
         self._thread.start()
