@@ -60,7 +60,8 @@ class Queue:
         default=60.0,
         metadata=key(
             kinds.SECONDS,
-            "How long a destination that cannot be reached is left alone.",
+            "How long a destination that cannot be reached is left alone; each time in "
+            "a row twice as long, up to 16 times.",
             example='"1m"',
         ),
     )

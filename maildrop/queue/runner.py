@@ -53,6 +53,7 @@ from maildrop.queue.entry import (
 )
 from maildrop.queue.relay import Attempt, Job, Relay
 from maildrop.queue.reports import Reports, comes_later
+from maildrop.queue.resting import Resting
 from maildrop.queue.schedule import Schedule
 from maildrop.queue.sharing import Notes, Place, some, together
 from maildrop.queue.spool import Spool, Taken
@@ -84,7 +85,8 @@ class Limits:
     Attributes:
         entries: Entries worked on.
         destination: Attempts for one destination.
-        rest: Seconds for which a destination that cannot be reached is left alone.
+        rest: Seconds for which a destination that cannot be reached is left alone, the
+            first time.
     """
 
     entries: int = 100
@@ -137,7 +139,7 @@ class Runner:
         self._users: Counter[tuple[str, str]] = Counter()
         self._crowds: dict[tuple[str, str], deque[str]] = {}
         self._waits: dict[str, float] = {}
-        self._resting: dict[tuple[str, str], tuple[float, str]] = {}
+        self._resting = Resting(self._limits.rest)
         self._pauses: dict[Deferred[None], IDelayedCall] = {}
         self._timer: IDelayedCall | None = None
         self._stopped = True
@@ -273,7 +275,9 @@ class Runner:
             there = await self._in_thread(lambda: self._spool.holds(entry_id))
             return self._soon(entry_id) if there else None
         try:
-            if await self._in_thread(lambda: comes_later(self._spool, taken.entry)):
+            if taken.entry.options.report and await self._in_thread(
+                lambda: comes_later(self._spool, taken.entry)
+            ):
                 self.appeared(taken.entry.options.report, now)
                 return self._soon(entry_id)
             self._waits.pop(entry_id, None)
@@ -395,10 +399,9 @@ class Runner:
         self, taken: Taken, key: tuple[str, str], group: Sequence[Waiting]
     ) -> Attempt:
         now = self._clock.seconds()
-        until, why = self._resting.get(key, (0.0, ""))
-        if now < until:
+        why = self._resting.why(key, now)
+        if why:
             return _deferred(group, Status("4.4.1", why))
-        self._resting.pop(key, None)
         relay = self._relays.get(key[0])
         if relay is None:
             return _deferred(group, Status("4.3.5", f"no relay is called {key[0]}"))
@@ -411,7 +414,9 @@ class Runner:
             self._log.failure("{id}: an attempt failed", id=taken.entry.id)
             return _deferred(group, _BUG)
         if attempt.unreachable:
-            self._resting[key] = now + self._limits.rest, attempt.unreachable
+            self._resting.failed(key, attempt.unreachable, now)
+        else:
+            self._resting.reached(key)
         return attempt
 
     async def _conclude(self, taken: Taken) -> None:
