@@ -14,18 +14,23 @@ anything else happens to the entry, for what is tried, or given back, meanwhile 
 change what the next report is about.  A report that waits for that is not sent
 (``reports.comes_later``).
 
+Of what nobody is to hear nothing is noted: if nothing of the entry waits, it just goes.
+
 Errors are those of the disk: the entry is resumed another time.
 """
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from maildrop.durable import Content
 from maildrop.queue.entry import Damaged, Entry, FromLater, Waiting
 from maildrop.queue.reports import LATE, Reports, by_sender, unreported
 from maildrop.queue.schedule import Schedule
 from maildrop.queue.spool import Spool, Taken
+
+#: Recipients that are looked through at once.
+_FEW: Final = 100
 
 
 class Heard(Protocol):
@@ -86,11 +91,24 @@ class Telling:
 
     async def _tell_ended(self, taken: Taken) -> None:
         ended = unreported(taken.entry)
+        if self._is_over(taken.entry, ended):
+            for each in ended:
+                each.reported = True
+            return
         for group in by_sender(ended):
             await self._report(taken, group, f"{taken.entry.id}.{group[0].number}")
         if ended:
             numbers = [each.number for each in ended]
             await self._in_thread(lambda: taken.note(reported=numbers))
+
+    def _is_over(self, entry: Entry, ended: Sequence[Waiting]) -> bool:
+        """Whether an entry may go, for nobody is to hear of its recipients.
+
+        That need not be noted before it goes: whoever finds it after a crash sees it.
+        """
+        if len(entry.recipients) > _FEW or entry.waiting():
+            return False
+        return not any(self._reports.tells(entry, each) for each in ended)
 
     def _note_told(self, taken: Taken) -> None:
         """Note those that reports in the queue are about."""

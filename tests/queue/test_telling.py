@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from twisted.internet.task import Clock
 
 from maildrop.durable import Content, Disk
 from maildrop.errors import NoSpace
 from maildrop.queue import handling
 from maildrop.queue.entry import Entry, Kind, Options, Result, Status, Waiting
 from maildrop.queue.spool import Spool, Taken
-from tests.queue.conftest import Queue, add, entry
+from tests.queue.conftest import OpenSpool, Queue, add, entry
 
 UNKNOWN = Status("5.1.1", "nobody is called so")
 
@@ -161,3 +162,39 @@ def test_who_stops_does_not_wait_for_room(queue: Queue, tmp_path: Path) -> None:
     assert queue.clock.getDelayedCalls() == []
     with pytest.raises(NoSpace):
         handling.hold(queue.spool, "ID1")
+
+
+class Counting(Disk):
+    """Counts what waits for the disk."""
+
+    def __init__(self) -> None:
+        self.waits = 0
+
+    def synchronize(self, fd: int) -> None:
+        self.waits += 1
+        super().synchronize(fd)
+
+
+@pytest.mark.parametrize(("kind", "waits"), [(Kind.RELAYED, 1), (Kind.FAILED, 4)])
+def test_of_what_nobody_is_to_hear_nothing_is_noted(
+    open_spool: OpenSpool, clock: Clock, kind: Kind, waits: int
+) -> None:
+    """One wait for what became of it; else for the report, how it fared, the note."""
+    disk = Counting()
+    queue = Queue(open_spool(disk), clock)
+    add(queue.spool, entry("ID1"))
+    before = disk.waits
+    queue.smtp.says["a@far.example"] = kind
+    queue.start()
+    assert queue.ids == []
+    assert disk.waits - before == waits
+
+
+def test_what_was_done_before_a_crash_goes_without_a_word(queue: Queue) -> None:
+    add(queue.spool, entry("ID1"))
+    left = taken(queue.spool)
+    left.note(results=[Result(0, Kind.RELAYED, Status("2.0.0", "ok"))])
+    left.let_go()
+    queue.start()
+    assert queue.smtp.asked == []
+    assert queue.ids == []
