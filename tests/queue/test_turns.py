@@ -1,7 +1,7 @@
 """Entries that are tried because somebody asks."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -108,11 +108,13 @@ def test_a_second_look_at_the_same_time_finds_nothing(
     spool: Spool, clock: Clock
 ) -> None:
     waiting(spool, "ID1", "a@far.example")
-    begun: list[Callable[[], object]] = []
+    begun: list[Deferred[Any]] = []
 
     async def never(work: Callable[[], T]) -> T:
-        begun.append(work)
-        return await Deferred()
+        del work
+        begun.append(Deferred())
+        found: T = await begun[-1]
+        return found
 
     turns = Turns(spool, print, never, clock.seconds, ["far.example"])
     Deferred.fromCoroutine(turns.start("far.example", below=False))
