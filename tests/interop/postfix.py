@@ -94,6 +94,7 @@ class Postfix:
         (self.directory / "master.cf").write_text(_MASTER.format(**facts))
         (self.directory / "dynamicmaps.cf").write_text("")
         self._process: subprocess.Popen[bytes] | None = None
+        self._checked = False
 
     def configure(self, main: str, master: str = "") -> None:
         """Put lines at the end of main.cf and of master.cf."""
@@ -102,7 +103,10 @@ class Postfix:
                 file.write(text + "\n")
 
     def check(self) -> None:
-        """Have it make the directories of its queue, and look at the rest."""
+        """Have it make the directories of its queue, and look at the rest; once."""
+        if self._checked:
+            return
+        self._checked = True
         subprocess.run(
             ["/usr/sbin/postfix", "-c", self.directory, "check"],
             check=True,

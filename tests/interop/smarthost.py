@@ -35,7 +35,7 @@ mydestination =
 mynetworks =
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = check_recipient_access inline:{{{refused}}}, permit
-smtpd_tls_security_level = {security}
+smtpd_tls_security_level = encrypt
 smtpd_tls_auth_only = yes
 smtpd_tls_chain_files = {directory}/key.pem, {directory}/certificate.pem
 smtpd_sasl_auth_enable = yes
@@ -52,6 +52,10 @@ virtual_gid_maps = static:{gid}
 _MASTER: Final = """
 127.0.0.1:{implicit} inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes
+127.0.0.1:{plain} inet n - n - - smtpd
+  -o smtpd_sasl_mechanism_filter=plain
+127.0.0.1:{login} inet n - n - - smtpd
+  -o smtpd_sasl_mechanism_filter=login
 """
 _REFUSED: Final = """
     { nobody@far.example = 550 5.1.1 nobody has that name },
@@ -62,7 +66,7 @@ _SASL: Final = """
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
 sasldb_path: {directory}/sasldb2
-mech_list: {mechanisms}
+mech_list: PLAIN LOGIN SCRAM-SHA-256
 """
 
 
@@ -71,22 +75,14 @@ class Smarthost(Postfix):
 
     Attributes:
         implicit: The port where TLS begins with the first octet.
+        only: Ports where there is but one mechanism, by its name.
         certificate: Its own, signed by itself.
-
-    Args:
-        mechanisms: What it lets its user log in with.
-        security: Postfix's ``smtpd_tls_security_level``.
-        main: More for main.cf.
     """
 
-    def __init__(
-        self,
-        mechanisms: str = "PLAIN LOGIN SCRAM-SHA-256",
-        security: str = "encrypt",
-        main: str = "",
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__("smarthost")
         self.implicit = free_port()
+        self.only = {"PLAIN": free_port(), "LOGIN": free_port()}
         self.certificate = self.directory / "certificate.pem"
         owner = pwd.getpwnam("mail")
         (self.directory / "mail").mkdir()
@@ -95,14 +91,14 @@ class Smarthost(Postfix):
         facts = {
             "directory": self.directory,
             "implicit": self.implicit,
+            "plain": self.only["PLAIN"],
+            "login": self.only["LOGIN"],
             "uid": owner.pw_uid,
             "gid": owner.pw_gid,
             "realm": _REALM,
-            "mechanisms": mechanisms,
-            "security": security,
             "refused": " ".join(_REFUSED.split()),
         }
-        self.configure(_MAIN.format(**facts) + main, _MASTER.format(**facts))
+        self.configure(_MAIN.format(**facts), _MASTER.format(**facts))
         (self.directory / "sasl" / "smtpd.conf").write_text(_SASL.format(**facts))
         self._certify()
         self._enroll()

@@ -10,6 +10,7 @@ import pytest
 from tests.interop.clients import (
     assert_whole,
     deliver,
+    imap,
     imap_messages,
     message,
     pop3_messages,
@@ -21,9 +22,7 @@ from tests.interop.server import DOMAIN, MAILDIR, MBOX, PASSWORD, Server
 
 SENT = [
     message("one"),
-    message("two", b".\r\n..\r\nFrom me\r\n"),
-    message("three", bytes(range(128, 256)) + b"\r\n"),
-    message("empty", b""),
+    message("two", b".\r\n..\r\nFrom me\r\n" + bytes(range(128, 256)) + b"\r\n"),
     message("large", b"%070d\r\n" % 7 * 20_000),
 ]
 
@@ -41,12 +40,21 @@ def ours() -> Iterator[Server]:
         assert server.trouble() == []
 
 
-@pytest.fixture
-def provider() -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def filled() -> Iterator[Server]:
     with Server((MBOX,), ports=["pop3s", "imap", "imaps", "lmtp"]) as server:
-        deliver(server, MBOX, *SENT)
         yield server
         assert server.trouble() == []
+
+
+@pytest.fixture
+def provider(filled: Server) -> Iterator[Server]:
+    deliver(filled, MBOX, *SENT)
+    yield filled
+    with imap(filled, MBOX) as client:
+        client.select()
+        client.uid("STORE", "1:*", "+FLAGS", "\\Deleted")
+        client.expunge()
 
 
 def program(command: Reachable, server: Server) -> str:
