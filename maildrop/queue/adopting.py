@@ -12,7 +12,8 @@ In this file:
 (when it was written, its name, inode and content), so that a crash between 5 and 6 does
 not make two entries: the file is found again, and so is the entry.  That is why the
 directory is looked through before anything of the queue is tried, and why an entry is
-told of only when its file is gone for good.
+kept for oneself until its file is gone for good: were it tried, and over, before, the
+file would be taken for a new message.
 
 Errors: those of the disk end a turn; what was taken over before stays so.
 
@@ -42,7 +43,7 @@ from maildrop.durable import Content, Disk, open_to_read, translated
 from maildrop.queue.drop import COMPLETE, NEW, Dropped, Unfit, parse, prepare, read
 from maildrop.queue.entry import Entry
 from maildrop.queue.naming import entry_id as id_of
-from maildrop.queue.spool import Spool
+from maildrop.queue.spool import Placed, Spool
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}(\.new|\.mail)")
 #: Seconds after which what is still being written was left by a crash.
@@ -132,6 +133,29 @@ class Found:
     changed: int
 
 
+@dataclass(slots=True)
+class _Turn:
+    """A turn.
+
+    Attributes:
+        adopted: What became of it.
+        files: Files that are in the queue, and their entries (None for those that were
+            there before).
+        placed: Entries whose files are gone.
+    """
+
+    adopted: Adopted = field(default_factory=Adopted)
+    files: dict[str, Placed | None] = field(default_factory=dict)
+    placed: list[Placed | None] = field(default_factory=list)
+
+    def end(self) -> None:
+        """Let the entries be tried, but for those whose file could not be removed."""
+        for each in filter(None, self.files.values()):
+            each.take_back()
+        for each in filter(None, self.placed):
+            each.let_go()
+
+
 class Adopter:
     """Takes over what lies in the drop directory.
 
@@ -191,26 +215,31 @@ class Adopter:
         if not self._found or not 0 <= now - self._listed < _LIST_EVERY:
             self._found = deque(fairly(self._files(directory)))
             self._listed = now
-        adopted = Adopted()
-        gone = []
-        for _ in range(min(self._limits.turn, len(self._found))):
-            each = self._found.popleft()
-            try:
-                entry_id = self._take(directory, each, adopted.facts)
-            except Unfit as unfit:
-                self._refuse(directory, each.name, each.uid, str(unfit))
-                continue
-            except FileNotFoundError:
-                continue  # its owner took it back
-            adopted.ids.append(entry_id)
-            gone.append(each.name)
-        for name in gone:
-            with contextlib.suppress(FileNotFoundError):
-                self._disk.unlink(name, directory)
-        if gone:
-            self._disk.synchronize_directory(directory)
-        adopted.more = bool(self._found)
-        return adopted
+        turn = _Turn()
+        try:
+            for _ in range(min(self._limits.turn, len(self._found))):
+                self._next(directory, self._found.popleft(), turn)
+            for name in list(turn.files):
+                with contextlib.suppress(FileNotFoundError):
+                    self._disk.unlink(name, directory)
+                turn.placed += [turn.files.pop(name)]
+            if turn.placed:
+                self._disk.synchronize_directory(directory)
+        finally:
+            turn.end()
+        turn.adopted.more = bool(self._found)
+        return turn.adopted
+
+    def _next(self, directory: int, found: Found, turn: "_Turn") -> None:
+        try:
+            entry_id, placed = self._take(directory, found, turn.adopted.facts)
+        except Unfit as unfit:
+            self._refuse(directory, found.name, found.uid, str(unfit))
+        except FileNotFoundError:
+            return  # its owner took it back
+        else:
+            turn.adopted.ids.append(entry_id)
+            turn.files[found.name] = placed
 
     def _files(self, directory: int) -> list[Found]:
         """What is complete, the oldest first; what has no business there is removed."""
@@ -259,7 +288,7 @@ class Adopter:
         directory: int,
         found: Found,
         facts: dict[str, Mapping[str, object]],
-    ) -> str:
+    ) -> tuple[str, Placed | None]:
         """Put one message into the queue, unless a crash left it there; its id.
 
         Raises:
@@ -270,14 +299,14 @@ class Adopter:
         dropped, start = parse(octets)
         entry_id = id_of(found.name, [octets], status)
         if self._spool.holds(entry_id):
-            return entry_id
+            return entry_id, None
         message = octets[start:]
         if len(message) > self._limits.message:
             raise Unfit(f"the message has {len(message)} octets")
         made = self._submitted.entry(entry_id, dropped, status.st_uid, message)
         content = Content.of(message)
         try:
-            self._spool.add(made.entry, content, made.before)
+            placed = self._spool.place(made.entry, content, made.before)
         finally:
             content.close()
         self._log.info(
@@ -290,7 +319,7 @@ class Adopter:
             recipients=len(made.entry.recipients),
         )
         facts[entry_id] = made.facts
-        return entry_id
+        return entry_id, placed
 
     def _read(self, directory: int, name: str) -> tuple[bytes, os.stat_result]:
         try:

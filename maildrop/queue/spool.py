@@ -2,6 +2,7 @@ r"""The queue on disk.
 
 In this file:
     Spool     the directory of the queue
+    Placed    an entry that was put there just now
     Taken     an entry that this process has for itself
 
     DIRECTORY/new/ID        being written
@@ -61,6 +62,8 @@ _ID: Final = re.compile(r"[0-9A-Za-z.]{1,64}")
 _PIECE: Final = 1 << 20
 #: Seconds after which what is being written was left by a crash.
 _ABANDONED: Final = 3600.0
+#: Seconds within which two changes of a directory may have one time.
+_TICK: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,10 @@ class Spool:
             content: The message; the caller closes it.
             before: Header fields to put before it.
         """
+        self.place(entry, content, before).let_go()
+
+    def place(self, entry: Entry, content: Content, before: bytes = b"") -> "Placed":
+        """The same, and nobody tries it before it is let go."""
         octets = content.octets()
         entry.size = len(before) + len(octets)
         written = f"{self._new}/{entry.id}"
@@ -148,11 +155,9 @@ class Spool:
                 with contextlib.suppress(OSError):  # whoever watches hears of it again
                     self._disk.set_times(fd, max(entry.next, self._now()))
             except BaseException:
-                with contextlib.suppress(OSError):
-                    self._disk.unlink(named)
+                Placed(fd, named, self._disk).take_back()
                 raise
-            finally:
-                os.close(fd)
+        return Placed(fd, named, self._disk)
 
     def _create(self, path: str) -> int:
         """Make the file of an entry.
@@ -173,6 +178,20 @@ class Spool:
                 with contextlib.suppress(FileNotFoundError):
                     if _ID.fullmatch(each.name):
                         yield Listed(each.name, each.stat().st_mtime)
+
+    def list_changed(self, seen: int) -> tuple[Sequence[Listed], int]:
+        """All that is there; nothing if none came or went since it was asked before.
+
+        Args:
+            seen: What was given with the last answer; 0 for the first.
+        """
+        with translated(f"look at {self.entries}"):
+            changed = os.stat(self.entries).st_mtime_ns
+        if changed == seen:
+            return [], seen
+        listed = list(self.list())
+        # A change in the same tick of the kernel's clock would not show.
+        return listed, changed if self._now() - changed / 1e9 > _TICK else 0
 
     def holds(self, entry_id: str) -> bool:
         """Whether an entry is there.
@@ -245,6 +264,27 @@ class Spool:
                 return _read(fd)[0]
             finally:
                 os.close(fd)
+
+
+class Placed:
+    """An entry that was put there, and that nobody has tried yet."""
+
+    def __init__(self, fd: int, path: str, disk: Disk) -> None:
+        self._fd = fd
+        self._path = path
+        self._disk = disk
+
+    def take_back(self) -> None:
+        """Take it out again: whoever puts it there could not end that."""
+        try:
+            with contextlib.suppress(OSError):
+                self._disk.unlink(self._path)
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Others may have it."""
+        os.close(self._fd)
 
 
 class Taken:

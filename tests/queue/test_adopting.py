@@ -1,5 +1,6 @@
 """Taking over what local programs left."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,12 @@ import pytest
 from twisted.internet.task import Clock
 
 from maildrop.durable import Disk
+from maildrop.errors import StorageFailure
 from maildrop.queue.adopting import Adopter, Found, Limits, Made, fairly
 from maildrop.queue.drop import Dropped, Unfit, put
 from maildrop.queue.entry import Entry, Waiting
 from maildrop.queue.naming import entry_id
-from maildrop.queue.spool import Spool
+from maildrop.queue.spool import Spool, Taken
 
 MESSAGE = b"Subject: hello\r\n\r\nbody\r\n"
 NAME = "0123456789abcdef0123456789abcdef"
@@ -95,12 +97,8 @@ def test_nothing_there_is_nothing_to_do(place: Place) -> None:
     assert (adopted.ids, adopted.more) == ([], False)
 
 
-class Stopped(Exception):
-    """The world stands still."""
-
-
-class StoppingDisk(Disk):
-    """Stops at the n-th call that the adopter makes."""
+class Failing(Disk):
+    """Fails at the n-th call that the adopter makes."""
 
     def __init__(self, at: int) -> None:
         super().__init__()
@@ -109,7 +107,7 @@ class StoppingDisk(Disk):
     def _count(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise Stopped
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def unlink(self, path: str | bytes, dir_fd: int | None = None) -> None:
         self._count()
@@ -121,17 +119,33 @@ class StoppingDisk(Disk):
 
 
 @pytest.mark.parametrize("at", range(4))
-def test_after_a_crash_no_message_is_there_twice(place: Place, at: int) -> None:
-    """Steps 5 and 6 of the table in ``drop``."""
+def test_after_an_error_each_message_is_in_one_place(place: Place, at: int) -> None:
+    """What is in both might be over in one before it is gone from the other."""
     for number in range(3):
         place.put(f"user{number}")
-    with pytest.raises(Stopped):
-        place.adopter(StoppingDisk(at)).adopt()
-    assert len(place.ids()) == 3
+    with pytest.raises(StorageFailure):
+        place.adopter(Failing(at)).adopt()
+    assert (len(place.ids()), len(os.listdir(place.drop))) == (at, 3 - at)
     adopted = place.adopter().adopt()
     assert set(adopted.ids) <= set(place.ids())
     assert len(place.ids()) == 3
     assert os.listdir(place.drop) == []
+
+
+def test_nobody_tries_what_is_not_gone_from_the_directory(place: Place) -> None:
+    place.put()
+    tried: list[Taken | None] = []
+
+    class Curious(Disk):
+        def synchronize_directory(self, path: str | bytes | int) -> None:
+            tried.extend(place.spool.take(each) for each in place.ids())
+            super().synchronize_directory(path)
+
+    [adopted] = place.adopter(Curious()).adopt().ids
+    assert tried == [None]
+    taken = place.spool.take(adopted)
+    assert taken is not None
+    taken.let_go()
 
 
 def test_the_same_message_sent_twice_is_there_twice(place: Place) -> None:
