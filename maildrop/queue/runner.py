@@ -142,6 +142,7 @@ class Runner:
         self._resting = Resting(self._limits.rest)
         self._pauses: dict[Deferred[None], IDelayedCall] = {}
         self._timer: IDelayedCall | None = None
+        self._seen = 0
         self._stopped = True
         self._idle: Deferred[None] | None = None
 
@@ -154,7 +155,9 @@ class Runner:
 
     async def look(self) -> None:
         """Find what others put into the queue."""
-        listed = await self._in_thread(lambda: list(self._spool.list()))
+        listed, self._seen = await self._in_thread(
+            lambda: self._spool.list_changed(self._seen)
+        )
         for each in listed:
             if each.id not in self._known:
                 self._plan(each.id, each.next)

@@ -290,3 +290,22 @@ def test_a_long_list_that_could_not_be_noted_can_be_noted_again(
     there = open_spool().look("ID1")
     assert there is not None
     assert [each.number for each in there.recipients] == list(range(1301))
+
+
+def test_a_directory_in_which_nothing_came_or_went_is_not_read(
+    spool: Spool, clock: Clock
+) -> None:
+    """But for the first seconds, in which another change would not show."""
+    add(spool, entry("ID1"))
+    at = os.stat(spool.entries).st_mtime
+    clock.advance(at + 1 - clock.seconds())
+    listed, seen = spool.list_changed(0)
+    assert ([each.id for each in listed], seen) == (["ID1"], 0)
+    clock.advance(10)
+    listed, seen = spool.list_changed(seen)
+    assert [each.id for each in listed] == ["ID1"]
+    assert spool.list_changed(seen) == ([], seen)
+    add(spool, entry("ID2"))
+    os.utime(spool.entries, (at + 20, at + 20))
+    listed, _ = spool.list_changed(seen)
+    assert sorted(each.id for each in listed) == ["ID1", "ID2"]
