@@ -94,8 +94,10 @@ class Deciding:
         self._pool.stop()
         try:
             self._diary.close()
-        except OSError:
-            self._log.failure("decisions not written")
+        except OSError as error:
+            self._log.warn(
+                "the last decisions are not written: {error}", error=str(error)
+            )
         self._journal.close()
 
     def _prune(self) -> None:

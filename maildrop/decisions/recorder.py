@@ -190,14 +190,23 @@ class Diary(Recorder):
             return
         self._writing = True
         work = Deferred.fromCoroutine(self._write_soon(notes))
-        work.addErrback(self._failed)
+        work.addErrback(self._failed, len(notes))
         work.addCallback(self._written)
 
     async def _write_soon(self, notes: list[Note]) -> None:
         await self._in_thread(lambda: self._write(notes))
 
-    def _failed(self, failure: Failure) -> None:
-        self._log.failure("decisions not written", failure=failure)
+    def _failed(self, failure: Failure, count: int) -> None:
+        self._lost += count
+        if failure.check(OSError):
+            self._log.warn(
+                "{count} decisions not written, maildrop why will not know them: "
+                "{error}",
+                count=count,
+                error=str(failure.value),
+            )
+        else:
+            self._log.failure("decisions not written", failure=failure)
 
     def _written(self, _: Any) -> None:  # noqa: ANN401
         self._writing = False

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs
 
 from maildrop.decisions.recorder import Diary, Note, Recorder
 from maildrop.decisions.trace import TraceIds
@@ -125,7 +125,9 @@ def test_a_failure_to_write_is_logged_and_hurts_no_further_note(paper: Paper) ->
     with capturedLogs() as logged:
         diary.note("a", "one")
         paper.clock.advance(1)
-    assert [each["log_format"] for each in logged] == ["decisions not written"]
+    [told] = logged
+    assert told["log_level"] is LogLevel.warn
+    assert (told["count"], told["error"]) == (1, "no space")
     diary.note("a", "two")
     paper.clock.advance(1)
-    assert [kind for _, _, kind, _ in paper.written[-1]] == ["two"]
+    assert [kind for _, _, kind, _ in paper.written[-1]] == ["two", "lost"]
