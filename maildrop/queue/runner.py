@@ -344,11 +344,11 @@ class Runner:
             await slots.acquire()
             try:
                 attempt = await self._attempt(taken, key, group)
+                await notes.add(attempt)  # else a crash could repeat any number
             finally:
                 slots.release()
         finally:
             self._leave(key)
-        await notes.add(attempt)
         for number, result in enumerate(attempt.results, 1):
             self._tell(taken.entry, result)
             if number % _TOLD == 0:

@@ -21,7 +21,7 @@ from typing import Final, Self
 from tests.interop.server import PATIENCE
 
 #: Seconds in which the other side has surely noted what was taken.
-_A_MOMENT: Final = 2.0
+_A_MOMENT: Final = 5.0
 _PATH: Final = re.compile(rb"(?:FROM|TO):<([^>]*)>", re.IGNORECASE)
 _SUBJECT: Final = re.compile(rb"^Subject: (\S+)", re.MULTILINE)
 

@@ -131,6 +131,25 @@ def test_what_was_sent_is_not_sent_again_while_it_cannot_be_noted(
     assert queue.ids == []
 
 
+def test_no_more_go_to_a_destination_than_may_be_left_without_a_note(
+    queue: Queue, tmp_path: Path
+) -> None:
+    """So many messages, and no more, may come twice after a crash."""
+    disk = Full()
+    queue.spool = Spool(
+        str(tmp_path / "queue"), disk, queue.clock.seconds, str(tmp_path)
+    )
+    queue.runner = queue.opened(destination=1)
+    add(queue.spool, entry("ID1", "a@x"), entry("ID2", "b@x"))
+    disk.full = True
+    queue.start()
+    assert len(queue.smtp.asked) == 1
+    disk.full = False
+    queue.clock.advance(61)
+    assert len(queue.smtp.asked) == 2
+    assert queue.ids == []
+
+
 def test_who_stops_tries_once_more_to_note_what_was_sent(
     queue: Queue, tmp_path: Path
 ) -> None:
