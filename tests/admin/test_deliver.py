@@ -10,6 +10,7 @@ from maildrop.app import mda
 from maildrop.app.mda import Asked, Misused, parse
 from maildrop.sendmail.letter import NoAddress
 from maildrop.smtp.wire.path import Path as Address
+from maildrop.storage.maildir.names import order
 from tests.admin.conftest import Command, Input
 
 MESSAGE = b"Subject: hello\n\nbody\n"
@@ -33,7 +34,11 @@ def home(maildrop: Command) -> Path:
 
 
 def stored(maildir: Path) -> list[bytes]:
-    return [path.read_bytes() for path in sorted((maildir / "new").iterdir())]
+    paths = (maildir / "new").iterdir()
+    return [
+        path.read_bytes()
+        for path in sorted(paths, key=lambda path: order(path.name.encode()))
+    ]
 
 
 def test_a_message_is_stored_with_its_trace(maildrop: Command, home: Path) -> None:
