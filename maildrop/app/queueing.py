@@ -247,7 +247,6 @@ class Queueing:
         found: list[str] = await self._threads(
             lambda: bring_forward(spool, lambda _: True, now, ids)
         )
-        self.runner.wake_destinations()
         for entry_id in found:
             self.runner.added(entry_id)
         return len(found)

@@ -4,7 +4,9 @@ In this file:
     Resting    which, for how long, and why
 
 The second time in a row a destination is left alone for twice as long, and so on: of
-one that is down for days little is asked, and one that is back is soon found out.
+one that is down for days little is asked, and one that is back is soon found out.  Who
+has an entry tried before its time (ETRN, ``maildrop queue flush``) knows more than we
+do: that one is tried whatever rests.
 
 Limits: ``LONGEST`` times the first wait; ``MOST`` destinations are remembered when
 their wait is over.
@@ -40,11 +42,28 @@ class Resting:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._rests: dict[Place, _Rest] = {}
+        self._asked: set[str] = set()
 
-    def why(self, place: Place, now: float) -> str:
-        """Why a destination is left alone; empty if it is to be tried."""
+    def ask(self, entry_id: str) -> None:
+        """Somebody wants an entry to be tried."""
+        self._asked.add(entry_id)
+
+    def done(self, entry_id: str) -> None:
+        """It was."""
+        self._asked.discard(entry_id)
+
+    def why(self, place: Place, now: float, entry_id: str = "") -> str:
+        """Why a destination is left alone; empty if it is to be tried.
+
+        Args:
+            place: The destination.
+            now: Seconds since 1970 UTC.
+            entry_id: For which entry.
+        """
         rest = self._rests.get(place)
-        return rest.why if rest is not None and now < rest.until else ""
+        if rest is None or now >= rest.until or entry_id in self._asked:
+            return ""
+        return rest.why
 
     def failed(self, place: Place, why: str, now: float) -> None:
         """A destination could not be reached; several may find so at the same time."""
@@ -61,7 +80,3 @@ class Resting:
     def reached(self, place: Place) -> None:
         """It is back."""
         self._rests.pop(place, None)
-
-    def clear(self) -> None:
-        """All are to be tried."""
-        self._rests.clear()

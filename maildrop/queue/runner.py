@@ -165,6 +165,8 @@ class Runner:
 
     def added(self, entry_id: str, at: float = 0.0) -> None:
         """An entry was put into the queue, or is to be tried at another time."""
+        if at < self._known.get(entry_id, at):
+            self._resting.ask(entry_id)
         self._plan(entry_id, at)
         self._go_on()
 
@@ -172,10 +174,6 @@ class Runner:
         """An entry came or changed, by whomever, and is to be tried at a time."""
         if self._known.get(entry_id) != at and entry_id not in self._working:
             self.added(entry_id, at)
-
-    def wake_destinations(self) -> None:
-        """Destinations that could not be reached are left alone no longer."""
-        self._resting.clear()
 
     def stop(self) -> Deferred[None]:
         """Begin nothing more; fires when what is at work has ended."""
@@ -245,6 +243,7 @@ class Runner:
 
     def _ended(self, again: float | None, entry_id: str) -> None:
         self._working.discard(entry_id)
+        self._resting.done(entry_id)
         if again is None:
             self._known.pop(entry_id, None)
             self._waits.pop(entry_id, None)
@@ -402,7 +401,7 @@ class Runner:
         self, taken: Taken, key: tuple[str, str], group: Sequence[Waiting]
     ) -> Attempt:
         now = self._clock.seconds()
-        why = self._resting.why(key, now)
+        why = self._resting.why(key, now, taken.entry.id)
         if why:
             return _deferred(group, Status("4.4.1", why))
         relay = self._relays.get(key[0])

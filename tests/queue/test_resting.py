@@ -44,8 +44,16 @@ def test_once_it_is_back_all_begins_anew() -> None:
     waits(resting, 5)
     resting.reached(FAR)
     assert waits(resting, 1) == [5.0]
-    resting.clear()
-    assert waits(resting, 1) == [5.0]
+
+
+def test_an_entry_that_somebody_asks_for_is_tried_once() -> None:
+    resting = Resting(60.0)
+    resting.failed(FAR, "refused", 1000.0)
+    resting.ask("A")
+    assert resting.why(FAR, 1001.0, "A") == ""
+    assert resting.why(FAR, 1001.0, "B") == "refused"
+    resting.done("A")
+    assert resting.why(FAR, 1001.0, "A") == "refused"
 
 
 def test_with_no_time_it_is_never_left_alone() -> None:

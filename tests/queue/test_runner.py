@@ -10,6 +10,7 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from maildrop.errors import StorageFailure
 from maildrop.queue.entry import Kind, Options, Result, Status, Waiting
 from maildrop.queue.spool import Taken
+from maildrop.queue.turns import bring_forward
 from tests.queue.conftest import Queue, add, entry
 
 
@@ -208,6 +209,20 @@ def test_a_destination_that_cannot_be_reached_is_left_alone_a_while(
     there = [queue.spool.look(f"ID{n}") for n in range(5)]
     texts = [each.recipients[0].status for each in there if each is not None]
     assert sum(text == Status("4.4.1", "connection refused") for text in texts) == 4
+
+
+def test_what_somebody_asks_for_is_tried_though_its_destination_is_left_alone(
+    queue: Queue,
+) -> None:
+    """As after ETRN (RFC 1985): who asks is back."""
+    queue.smtp.says["a@far.example"] = Kind.WAITING
+    queue.smtp.unreachable = "connection refused"
+    add(queue.spool, *[entry(f"ID{n}") for n in range(5)])
+    queue.start()
+    now = queue.clock.seconds()
+    [brought] = bring_forward(queue.spool, lambda entry: entry.id == "ID3", now)
+    queue.runner.appeared(brought, now)
+    assert len(queue.smtp.asked) == 2
 
 
 @pytest.mark.parametrize("error", [StorageFailure("disk"), ValueError("bug")])
