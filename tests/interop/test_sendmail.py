@@ -5,7 +5,6 @@ import pwd
 import re
 import shutil
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -263,7 +262,9 @@ def test_each_message_comes_once_though_the_server_is_killed(
                 server.start()
             assert [each.result() for each in sent] == [0] * 24
         until(lambda: len(imap_messages(server, MAILDIR)) >= 24, "all of them")
-        time.sleep(0.5)
+        queue = server.state / "queue"
+        until(lambda: not os.listdir(queue / "drop"), "nothing handed in")
+        until(lambda: not os.listdir(queue / "entries"), "nothing that waits")
         subjects = [
             re.search(rb"\r\nSubject: (.*)\r\n", octets)
             for octets in imap_messages(server, MAILDIR)
