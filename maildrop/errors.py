@@ -5,11 +5,17 @@ In this file:
     TemporaryError         trying again later may help
     PermanentError         trying again will not help
     ProtocolSyntaxError    octets that no grammar rule allows
+    by_class               what stands for an error in a table of classes
 
 Each class stands for something that a caller treats differently.  The text of an
 exception is for the log and the admin; what a client reads is written by the
 ``respond`` module of its protocol, from the class alone.
 """
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class MaildropError(Exception):
@@ -118,3 +124,17 @@ class RelayDenied(PermanentError):
 
 class MailLoop(PermanentError):
     """The message was here before, or has travelled too far (RFC 5321 section 6.3)."""
+
+
+def by_class(table: Mapping[type[BaseException], T], error: MaildropError) -> T:
+    """What stands for an error: at its class, or at the next class above it.
+
+    Args:
+        table: By class; has at least ``TemporaryError``, which is for all others.
+        error: The error.
+    """
+    for kind in type(error).__mro__:
+        found = table.get(kind)
+        if found is not None:
+            return found
+    return table[TemporaryError]

@@ -4,11 +4,11 @@ In this file:
     Question     something that may take a while: a file to be read
     Asking       a search that stops at such questions
     ask          stop at one
-    here         answer all of them here and now
     elsewhere    answer them in a thread
 
 A search for what an address means is a generator that yields questions.  A server
-answers them in threads, a command where it stands; the search is the same.
+answers them in threads, a command where it stands (``mailbox.steps.finished``); the
+search is the same.
 """
 
 from collections.abc import Callable, Generator
@@ -33,7 +33,7 @@ class Question(Generic[T]):
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
 
-    def find_answer(self) -> None:
+    def __call__(self) -> None:
         """Do the work, on any thread."""
         self.answer = self._work()
 
@@ -48,29 +48,13 @@ def ask(work: Callable[[], T]) -> Asking[T]:
     return question.answer
 
 
-def here(search: Asking[T]) -> T:
-    """Answer all questions here and now."""
-    try:
-        question = next(search)
-        while True:
-            try:
-                question.find_answer()
-            except BaseException as error:
-                question = search.throw(error)
-            else:
-                question = next(search)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-
-
 async def elsewhere(search: Asking[T], in_thread: InThread) -> T:
     """Answer all questions in a thread; does not suspend if there are none."""
     try:
         question = next(search)
         while True:
             try:
-                await in_thread(question.find_answer)
+                await in_thread(question)
             except BaseException as error:
                 question = search.throw(error)
             else:

@@ -20,6 +20,7 @@ from maildrop.errors import (
     PermanentError,
     RelayDenied,
     TemporaryError,
+    by_class,
 )
 from maildrop.queue.entry import Status
 
@@ -66,11 +67,7 @@ def status_of(error: MaildropError, *, defer_full: bool = False) -> Status:
     """
     if defer_full and isinstance(error, OverQuota):
         return _FULL
-    for kind in type(error).__mro__:
-        found = _STATUS.get(kind)
-        if found is not None:
-            return found
-    return _STATUS[TemporaryError]
+    return by_class(_STATUS, error)
 
 
 def is_final(status: Status) -> bool:

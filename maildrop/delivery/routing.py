@@ -41,7 +41,7 @@ from typing import Final, NamedTuple
 from maildrop.delivery.actions import Reason, Recipient, ToAddress, ToMailbox
 from maildrop.delivery.address import canonical_domain
 from maildrop.delivery.aliases import Aliases
-from maildrop.delivery.asking import Asking, ask, elsewhere, here
+from maildrop.delivery.asking import Asking, ask, elsewhere
 from maildrop.delivery.expansion import Expansion, TooLarge
 from maildrop.delivery.forward import Forwards, Includes
 from maildrop.delivery.owners import Owners
@@ -58,6 +58,7 @@ from maildrop.delivery.virtual import Virtual
 from maildrop.errors import NoSuchUser, RelayDenied
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.gate import InThread
+from maildrop.mailbox.steps import finished
 from maildrop.smtp.wire.path import Path
 
 _ALLOWED: Final = frozenset({ALIASES, FORWARD})
@@ -176,7 +177,7 @@ class Router:
         """
         search = self._route(path, sender, outward=outward, whole=whole)
         if self._in_thread is None:
-            return here(search)
+            return finished(search)
         return await elsewhere(search, self._in_thread)
 
     def route_here(
@@ -188,7 +189,7 @@ class Router:
         whole: bool = False,
     ) -> Recipient:
         """The same for commands: files are read where it is called."""
-        return here(self._route(path, sender, outward=outward, whole=whole))
+        return finished(self._route(path, sender, outward=outward, whole=whole))
 
     async def belongs(self, path: Path, account: Account) -> bool:
         """Whether an address is a user's, wherever that user's mail goes.
@@ -199,7 +200,7 @@ class Router:
         search = self._route(path, None, forwards=False)
         try:
             if self._in_thread is None:
-                recipient = here(search)
+                recipient = finished(search)
             else:
                 recipient = await elsewhere(search, self._in_thread)
         except (NoSuchUser, RelayDenied):

@@ -130,12 +130,7 @@ def answer(error: errors.MaildropError) -> Answer:
     """What to say of an error."""
     if isinstance(error, BadCharset):
         return _no(responses.bad_charset(sorted(CHARSETS)), b"Unknown charset")
-    for kind in type(error).__mro__:
-        found = _ANSWERS.get(kind)
-        if found is not None:
-            break
-    else:
-        found = _ANSWERS[errors.TemporaryError]
+    found = errors.by_class(_ANSWERS, error)
     if isinstance(error, errors.ProtocolSyntaxError) and error.offset:
         return found._replace(text=b"Syntax error at octet %d" % error.offset)
     return found

@@ -15,7 +15,7 @@ must finish it, and call nothing else of its mailboxes in between.
 An error of the waiting is thrown into the generator, which tidies up and raises it.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from maildrop.durable import Sync
@@ -32,8 +32,8 @@ class MustWait(Exception):
     """
 
 
-def finished(steps: Steps[T]) -> T:
-    """Do all steps here and now."""
+def finished(steps: Generator[Callable[[], object], None, T]) -> T:
+    """Do all steps here and now; or answer all questions of a search."""
     try:
         wait = next(steps)
         while True:

@@ -27,6 +27,7 @@ from maildrop.errors import (
     RelayDenied,
     StorageFailure,
     TemporaryError,
+    by_class,
 )
 from maildrop.sasl.exchange import Cancelled
 from maildrop.sasl.mechanisms import UnknownMechanism
@@ -91,11 +92,7 @@ def refusal(error: MaildropError, *, defer_full: bool = False) -> Refusal:
     """
     if defer_full and isinstance(error, OverQuota):
         return _FULL
-    for kind in type(error).__mro__:
-        found = _REFUSALS.get(kind)
-        if found is not None:
-            return found
-    return _REFUSALS[TemporaryError]
+    return by_class(_REFUSALS, error)
 
 
 OK: Final = reply(250, "OK", "2.0.0")

@@ -25,7 +25,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +70,24 @@ class Effort:
     offset: int = 0
     recoveries: int = 3
     inner: int = 4
+
+    def points(self, calls: Sequence[str], trouble: Trouble) -> Iterator[int]:
+        """The calls at which something is to happen."""
+        for at in range(self.offset, len(calls), self.every):
+            if trouble not in WRITING or calls[at] in {"write", "pwrite"}:
+                yield at
+
+    def first_stops(self, calls: int, *, beyond: bool = False) -> range:
+        """The calls of so many at which a process is stopped before the next one is.
+
+        Args:
+            calls: How many there are.
+            beyond: After the last one, too.
+        """
+        if not self.recoveries:
+            return range(0)
+        step = max(calls // self.recoveries, 1)
+        return range(min(1 + self.offset, calls), calls + beyond, step)
 
 
 @dataclass(slots=True)
@@ -207,12 +225,7 @@ class _Trial:
         self._recoveries()
 
     def _points(self, trouble: Trouble) -> Iterator[int]:
-        """Calls at which something can happen, and beyond the last one."""
-        every, offset = self._effort.every, self._effort.offset
-        for at in range(len(self._calls)):
-            writes = self._calls[at] in {"write", "pwrite"}
-            if (writes or trouble not in WRITING) and at % every == offset:
-                yield at
+        return self._effort.points(self._calls, trouble)
 
     def _kills(self) -> None:
         for trouble in (Trouble.KILL, Trouble.TORN):
@@ -298,10 +311,7 @@ class _Trial:
         return _Ended(not machine.stopped, work.told)
 
     def _recoveries(self) -> None:
-        calls = len(self._calls)
-        step = max(calls // max(self._effort.recoveries, 1), 1)
-        first = min(1 + self._effort.offset, calls)
-        for at in range(first, calls + 1, step) if self._effort.recoveries else ():
+        for at in self._effort.first_stops(len(self._calls), beyond=True):
             for which in (None, Cut.BOTH):
                 inner = self._effort.offset
                 while self._recovery(at, which, inner):

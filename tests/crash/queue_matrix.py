@@ -38,7 +38,7 @@ from typing import Final, TypeVar
 
 from maildrop.errors import MaildropError
 from tests.crash.facts import Finding
-from tests.crash.machine import FAULTS, WRITING, Machine, Plan, Stopped, Trouble
+from tests.crash.machine import FAULTS, Machine, Plan, Stopped, Trouble
 from tests.crash.matrix import Effort, Row, _directory
 from tests.crash.queue_errands import Errand
 from tests.crash.queue_world import Process, World
@@ -163,11 +163,7 @@ class Trial:
         self._recoveries()
 
     def _points(self, trouble: Trouble) -> Iterator[int]:
-        every, offset = self._effort.every, self._effort.offset
-        for at in range(len(self._calls)):
-            writes = self._calls[at] in {"write", "pwrite"}
-            if (writes or trouble not in WRITING) and at % every == offset:
-                yield at
+        return self._effort.points(self._calls, trouble)
 
     def _kills(self) -> None:
         for trouble in (Trouble.KILL, Trouble.TORN):
@@ -219,10 +215,7 @@ class Trial:
 
     def _recoveries(self) -> None:
         """The process after one that was killed is killed, too."""
-        calls = len(self._calls)
-        step = max(calls // max(self._effort.recoveries, 1), 1)
-        first = min(1 + self._effort.offset, calls)
-        for at in range(first, calls, step) if self._effort.recoveries else ():
+        for at in self._effort.first_stops(len(self._calls)):
             for which in (None, Cut.BOTH):
                 inner = self._effort.offset
                 while self._recovery(at, which, inner):

@@ -8,8 +8,9 @@ from typing import TypeVar
 import pytest
 from twisted.internet.defer import Deferred
 
-from maildrop.delivery.asking import Asking, ask, elsewhere, here
+from maildrop.delivery.asking import Asking, ask, elsewhere
 from maildrop.errors import StorageFailure
+from maildrop.mailbox.steps import finished
 from maildrop.smtp.wire.path import Path
 from tests.delivery.conftest import Host
 
@@ -50,8 +51,8 @@ class Threads:
 
 
 def test_questions_are_answered_here() -> None:
-    assert here(search([1, 0, 2])) == 151
-    assert here(search([])) == 0
+    assert finished(search([1, 0, 2])) == 151
+    assert finished(search([])) == 0
 
 
 def test_questions_are_answered_in_a_thread() -> None:
@@ -76,7 +77,7 @@ def test_an_error_that_nobody_expects_gets_through() -> None:
         return (yield from ask(lambda: int("x")))
 
     with pytest.raises(ValueError, match="invalid literal"):
-        here(broken())
+        finished(broken())
 
 
 def test_a_server_reads_files_in_a_thread(host: Host) -> None:

@@ -5,9 +5,9 @@ import pwd
 
 import pytest
 
-from maildrop.delivery.asking import here
 from maildrop.delivery.owners import Owners
 from maildrop.mailbox.account import Account
+from maildrop.mailbox.steps import finished
 
 DEFAULT = Account("nobody", "/", "", 65534, 65534)
 
@@ -21,11 +21,11 @@ def entry(uid: int) -> pwd.struct_passwd:
 
 def test_roots_files_have_the_default_users() -> None:
     owners = Owners(DEFAULT, entry=entry)
-    assert here(owners.of(0, 0)) is DEFAULT
+    assert finished(owners.of(0, 0)) is DEFAULT
 
 
 def test_others_have_their_owners() -> None:
-    found = here(Owners(DEFAULT, 70001, entry=entry).of(70001, 5))
+    found = finished(Owners(DEFAULT, 70001, entry=entry).of(70001, 5))
     assert (found.uid, found.gid, found.home, found.location) == (
         70001,
         70002,
@@ -36,13 +36,13 @@ def test_others_have_their_owners() -> None:
 
 
 def test_with_the_groups_the_system_knows() -> None:
-    found = here(Owners(DEFAULT, entry=entry).of(70001, 5))
+    found = finished(Owners(DEFAULT, entry=entry).of(70001, 5))
     name = pwd.getpwuid(os.geteuid()).pw_name
     assert set(found.groups) == {*os.getgrouplist(name, 70002)} - {70002}
 
 
 def test_who_is_not_known_has_the_group_of_the_file() -> None:
-    found = here(Owners(DEFAULT, entry=entry).of(70003, 5))
+    found = finished(Owners(DEFAULT, entry=entry).of(70003, 5))
     assert found == Account("uid 70003", "/", "", 70003, 5)
 
 
@@ -59,12 +59,12 @@ def test_the_system_is_asked_where_it_may_take_a_while_and_once_a_minute() -> No
     search = owners.of(70001, 5)
     question = next(search)
     assert asked == []
-    question.find_answer()
+    question()
     with pytest.raises(StopIteration):
         next(search)
     assert asked == [70001]
-    here(owners.of(70001, 5))
+    finished(owners.of(70001, 5))
     assert asked == [70001]
     now[0] = 60.0
-    here(owners.of(70001, 5))
+    finished(owners.of(70001, 5))
     assert asked == [70001, 70001]
