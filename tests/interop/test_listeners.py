@@ -1,14 +1,17 @@
 """Sockets that are opened, that are in the way, and that systemd passes."""
 
-import errno
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from maildrop.net.listeners import Bound, CannotListen, Listener, bind_all, close_all
+from tests.interop.server import PATIENCE
 
 
 @pytest.fixture
@@ -113,34 +116,33 @@ def test_a_unix_socket_is_removed_at_the_end(tmp_path: Path) -> None:
     close_all(bound)
 
 
+#: Starts a program as systemd does, with its standard input as descriptor 3.
+AS_SYSTEMD: Final = """
+exec 3<&0 </dev/null
+LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=imap exec "$@"
+"""
+BINDS: Final = """
+import sys
+from maildrop.net.listeners import Listener, bind_all
+[bound] = bind_all([Listener("imap", sys.argv[1])])
+print(bound.socket.getsockname())
+"""
+
+
 @pytest.mark.parametrize("which", ["index=0", "name=imap"])
-def test_systemd_passes_sockets(
-    opened: list[Bound], monkeypatch: pytest.MonkeyPatch, which: str
-) -> None:
+def test_systemd_passes_sockets(which: str) -> None:
     """Descriptors from 3 on, told by LISTEN_FDS and LISTEN_FDNAMES."""
+    endpoint = f"systemd:domain=INET:{which}"
     with socket.create_server(("127.0.0.1", 0)) as passed:
-        saved = _occupied(3)
-        os.dup2(passed.fileno(), 3)
-        try:
-            monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
-            monkeypatch.setenv("LISTEN_FDS", "1")
-            monkeypatch.setenv("LISTEN_FDNAMES", "imap")
-            opened += bind_all([Listener("imap", f"systemd:domain=INET:{which}")])
-            assert opened[0].socket.getsockname() == passed.getsockname()
-        finally:
-            os.close(3)
-            if saved is not None:
-                os.dup2(saved, 3)
-                os.close(saved)
-
-
-def _occupied(fd: int) -> int | None:
-    """A copy of a descriptor that is in use."""
-    try:
-        return os.dup(fd)
-    except OSError as error:
-        assert error.errno == errno.EBADF
-        return None
+        child = subprocess.run(
+            ["sh", "-c", AS_SYSTEMD, "sh", sys.executable, "-c", BINDS, endpoint],
+            stdin=passed,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert child.stdout == f"{passed.getsockname()}\n", child.stderr
 
 
 def test_without_systemd_its_sockets_are_missing(
