@@ -136,7 +136,7 @@ def test_systemd_passes_sockets(which: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as passed:
         child = subprocess.run(
             ["sh", "-c", AS_SYSTEMD, "sh", sys.executable, "-c", BINDS, endpoint],
-            stdin=passed,
+            stdin=passed.fileno(),
             capture_output=True,
             text=True,
             timeout=PATIENCE,
