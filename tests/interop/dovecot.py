@@ -1,4 +1,4 @@
-"""A Dovecot that runs for tests, on loopback, on ports that were free.
+"""A Dovecot that runs for tests, on loopback, on ports of its own.
 
 In this file:
     Dovecot    the process: start, stop, its ports, a user's Maildir or mbox
@@ -15,12 +15,12 @@ import os
 import poplib
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final, Self
 
+from tests.interop.ports import free_port
 from tests.interop.server import PASSWORD, PATIENCE, until
 
 PROGRAM: Final = "/usr/sbin/dovecot"
@@ -72,14 +72,6 @@ namespace inbox {{
 }}
 {more}
 """
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listened on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Dovecot:

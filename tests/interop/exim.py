@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, Self
 
-from tests.interop.dovecot import free_port
+from tests.interop.ports import free_port
 from tests.interop.server import DOMAIN, PATIENCE, until
 
 ROOT: Final = Path(os.environ.get("MAILDROP_EXIM", "/opt/maildrop-exim"))

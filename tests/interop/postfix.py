@@ -1,4 +1,4 @@
-"""A Postfix that runs for tests, on loopback, on ports that were free.
+"""A Postfix that runs for tests, on loopback, on ports of its own.
 
 In this file:
     Postfix    the process: start, stop, kill, its log
@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, Self
 
-from tests.interop.dovecot import free_port
+from tests.interop.ports import free_port
 from tests.interop.server import PATIENCE, until
 
 _MAIN: Final = """

@@ -20,7 +20,7 @@ import subprocess
 from typing import Final
 
 from maildrop.tls import self_signed
-from tests.interop.dovecot import free_port
+from tests.interop.ports import free_port
 from tests.interop.postfix import Postfix
 from tests.interop.server import PATIENCE
 

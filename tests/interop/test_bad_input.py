@@ -18,6 +18,7 @@ from tests.interop.clients import (
     imap_messages,
     message,
 )
+from tests.interop.ports import free_port
 from tests.interop.server import MAILDIR, MBOX, PASSWORD, Server, User
 
 USERS = pytest.mark.parametrize("user", [MAILDIR, MBOX], ids=lambda user: user.kind)
@@ -30,8 +31,7 @@ def test_all_ports_in_use_are_told_and_none_is_left_open() -> None:
     """Which, by what setting; exit status EX_UNAVAILABLE."""
     with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as two:
         taken = [each.getsockname()[1] for each in (one, two)]
-        with socket.create_server((HOST, 0)) as probe:
-            free = probe.getsockname()[1]
+        free = free_port()
         server = Server(ports=[])
         with server.file.open("a") as file:
             for port in (taken[0], free, taken[1]):

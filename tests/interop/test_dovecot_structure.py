@@ -18,7 +18,6 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -29,6 +28,7 @@ from typing import Self
 import pytest
 
 from maildrop.message.fragments import fields_key, fragment
+from tests.interop.ports import free_port
 
 USER = "reader"
 PASSWORD = "on loopback, for one test"
@@ -75,13 +75,6 @@ def available() -> bool:
     return Path(_PROGRAM).exists() and os.geteuid() == 0
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 class Dovecot:
     """A server on loopback, with whose Maildir one can do what one likes."""
 
@@ -89,7 +82,7 @@ class Dovecot:
         self.directory = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.directory.chmod(0o755)
         self.maildir = self.directory / "Maildir"
-        self.port = _free_port()
+        self.port = free_port()
         owner = pwd.getpwnam("mail")
         self._uid, self._gid = owner.pw_uid, owner.pw_gid
         (self.directory / "passwd").write_text(f"{USER}:{{PLAIN}}{PASSWORD}::::::\n")

@@ -13,8 +13,8 @@ import pytest
 
 from tests.interop.clients import HOST, SENDER, imap_messages, message
 from tests.interop.documented import example
-from tests.interop.dovecot import free_port
 from tests.interop.exim import Exim
+from tests.interop.ports import free_port
 from tests.interop.reachable import Reachable
 from tests.interop.server import DOMAIN, Server, User, until
 

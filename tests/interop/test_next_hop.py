@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.interop.clients import HOST, imap_messages, message, trust
-from tests.interop.dovecot import Dovecot, free_port
+from tests.interop.dovecot import Dovecot
+from tests.interop.ports import free_port
 from tests.interop.server import MAILDIR, MBOX, PASSWORD, Server, until
 
 ROUTES = """

@@ -16,7 +16,7 @@ from tests.interop.clients import (
     message,
     pop3_messages,
 )
-from tests.interop.dovecot import free_port
+from tests.interop.ports import free_port
 from tests.interop.programs import Programs
 from tests.interop.server import BIN, DOMAIN, MAILDIR, MBOX, PASSWORD, Server, until
 
