@@ -18,4 +18,6 @@ def test_damage_is_noticed_and_loses_nothing(
     outcome = damage(format_name, file, tmp_path, places=10)
     assert outcome.findings == []
     assert outcome.tried > 25
-    assert outcome.told > outcome.tried * 0.9 or file not in SHOWN
+    # Some places may lie in padding, the last one always; nobody reads that.  Where it
+    # is depends on the length of names, and so on inodes, process ids and the time.
+    assert outcome.tried - outcome.told <= 6 or file not in SHOWN
