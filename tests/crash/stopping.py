@@ -2,17 +2,19 @@
 
 In this file:
     StoppingDisk    does so many calls and no more
-    QuickDisk       does all of them but does not wait for the hardware
+    QuickDisk       does all of them but does not wait for the hardware, nor for a tick
     Stopped         what it raises, then and ever after
     every_stop      runs an operation to each of its stop points
 """
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from maildrop.durable import Disk
+from tests.ticking import ticked
 
 Octets = bytes | memoryview
 
@@ -22,13 +24,51 @@ class Stopped(BaseException):
 
 
 class QuickDisk(Disk):
-    """Syncing does nothing: only the order of calls matters here."""
+    """Syncing does nothing: only the order of calls matters here.
+
+    The clock of the file system ticks with each change of a directory; a slower one is
+    waited for by whoever looks at what others did.
+    """
 
     def synchronize(self, fd: int) -> None:
         del fd
 
     def synchronize_directory(self, path: str | bytes | int) -> None:
         del path
+
+    def rename(
+        self,
+        source: str | bytes,
+        target: str | bytes,
+        source_fd: int | None = None,
+        target_fd: int | None = None,
+    ) -> None:
+        super().rename(source, target, source_fd, target_fd)
+        _tick(source, source_fd)
+        _tick(target, target_fd)
+
+    def link(
+        self,
+        source: str | bytes,
+        target: str | bytes,
+        source_fd: int | None = None,
+        target_fd: int | None = None,
+    ) -> None:
+        super().link(source, target, source_fd, target_fd)
+        _tick(target, target_fd)
+
+    def unlink(self, path: str | bytes, dir_fd: int | None = None) -> None:
+        super().unlink(path, dir_fd)
+        _tick(path, dir_fd)
+
+
+def _tick(path: str | bytes, dir_fd: int | None) -> None:
+    """The directory in which a name was changed has another time."""
+    directory = os.path.dirname(path)
+    if directory:
+        ticked(directory, dir_fd=dir_fd)
+    else:
+        ticked("." if dir_fd is None else dir_fd)
 
 
 class StoppingDisk(QuickDisk):
