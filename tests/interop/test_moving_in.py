@@ -1,21 +1,40 @@
 """Mail that moves from Dovecot, from files and back to files, and the proof of it."""
 
+import contextlib
 import imaplib
 import json
 import mailbox
+import os
+import random
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tests.interop.dovecot import Dovecot
-from tests.interop.server import BIN, MAILDIR, MBOX, PASSWORD, Server, User
+from tests.interop.server import (
+    BIN,
+    MAILDIR,
+    MBOX,
+    PASSWORD,
+    PATIENCE,
+    Server,
+    User,
+    until,
+)
 
 MANY = User("many")
 OTHER = User("other")
 OWNER = User("owner", uid=23456)
+
+#: How often a command is killed, and after how many octets: those of some messages.
+KILLS: Final = 5
+PIECE: Final = 20_000
+SEED: Final = 1
 
 #: Dovecot's unique ids of POP3 with a form that maildrop would never make by itself.
 _POP3 = "protocol pop3 {\n  pop3_uidl_format = %08Xv%08Xu.old\n}"
@@ -237,20 +256,20 @@ def test_an_import_that_is_killed_again_and_again_adds_each_message_once(
     for number in range(1500):
         spool.add(message(number, "Archive").replace(b"\r\n", b"\n"))
     spool.close()
-    kills = _killed(moved, "import", MANY.name, str(tmp_path / "Archive.mbox"))
-    assert kills > 0
+    source = str(tmp_path / "Archive.mbox")
+    assert _killed(moved, moved.maildir(MANY), "import", MANY.name, source) > 0
     (found,) = run(moved, "import", MANY.name, tmp_path / "Archive.mbox")
     assert found["before"] == 1500
 
-    kills = _killed(moved, "export", MANY.name, str(tmp_path / "out"))
-    assert kills > 0
+    out = tmp_path / "out"
+    assert _killed(moved, out, "export", MANY.name, str(out)) > 0
     lines = (tmp_path / "out" / "Archive.mbox").read_text().splitlines()
     subjects = [line for line in lines if line.startswith("Subject: ")]
     assert subjects == [f"Subject: Archive {n}" for n in range(1500)]
 
-    place = str(tmp_path / "Maildir")
-    kills = _killed(moved, "export", MANY.name, place, "--format=maildir")
-    assert kills > 0
+    out = tmp_path / "Maildir"
+    form = "--format=maildir"
+    assert _killed(moved, out, "export", MANY.name, str(out), form) > 0
     files = list((tmp_path / "Maildir" / ".Archive" / "cur").iterdir())
     subjects = [_subject(path.read_bytes()) for path in files]
     assert sorted(subjects) == sorted(f"Archive {n}" for n in range(1500))
@@ -260,23 +279,39 @@ def _subject(octets: bytes) -> str:
     return octets.partition(b"Subject: ")[2].partition(b"\n")[0].decode()
 
 
-def _killed(server: Server, *arguments: str) -> int:
-    """Run a command, killed later each time, until it comes to its end."""
-    kills = 0
-    while True:
+def _killed(server: Server, place: Path, *arguments: str) -> int:
+    """Run a command to its end, killed before whenever it has put more into a place.
+
+    Returns:
+        How often it was killed.
+    """
+    chance = random.Random(SEED)  # noqa: S311 (no secret)
+    for kills in range(KILLS + 1):
+        enough = _octets(place) + PIECE
         process = subprocess.Popen(
             [BIN / "maildrop", "--config", server.file, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        try:
-            assert process.wait(0.4 + kills * 0.15) == 0
-        except subprocess.TimeoutExpired:
+        if kills < KILLS:
+            until(lambda: process.poll() is not None or _octets(place) > enough)  # noqa: B023
+            time.sleep(chance.random() * 0.01)
             process.kill()
-            process.wait()
-            kills += 1
-        else:
-            return kills
+        status = process.wait(PATIENCE)
+        if status != -signal.SIGKILL:
+            break
+    assert status == 0
+    return kills
+
+
+def _octets(place: Path) -> int:
+    """How much lies in a place."""
+    total = 0
+    for directory, _, names in os.walk(place):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # it is being written
+                total += os.lstat(f"{directory}/{name}").st_size
+    return total
 
 
 def test_mail_goes_round_through_files(
