@@ -58,7 +58,7 @@ def _children() -> dict[int, str]:
     """Our children that run, and their arguments; those that ended are forgotten."""
     found = {}
     for task in Path("/proc/self/task").iterdir():
-        for pid in map(int, (task / "children").read_text().split()):
+        for pid in _children_of(task):
             with contextlib.suppress(ChildProcessError):
                 if os.waitpid(pid, os.WNOHANG)[0] == pid:
                     continue
@@ -66,6 +66,14 @@ def _children() -> dict[int, str]:
                 line = Path(f"/proc/{pid}/cmdline").read_bytes()
                 found[pid] = line.replace(b"\0", b" ").decode(errors="replace")
     return found
+
+
+def _children_of(task: Path) -> list[int]:
+    """Those of one thread; one that has ended meanwhile has none any more."""
+    try:
+        return [int(pid) for pid in (task / "children").read_text().split()]
+    except OSError:
+        return []
 
 
 @pytest.fixture(scope="module")

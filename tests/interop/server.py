@@ -48,7 +48,7 @@ PORTS: Final = {
     "lmtp": ("lmtp", "none"),
 }
 _TWISTD: Final = ("-n", "--pidfile=", "maildrop", "--config")
-_SERVING: Final = re.compile(r"serving (\w+) tls=(\w+) on (\S+:)?(\d+)$", re.MULTILINE)
+_SERVING: Final = re.compile(r"serving (\w+) tls=(\w+) on (\S+:)?(\d+)\n")
 _TROUBLE: Final = re.compile(r"^\S+ (?:error|critical) .*|.*Traceback.*", re.MULTILINE)
 
 

@@ -19,12 +19,14 @@ def test_a_mailbox_at_work_has_nothing_wrong(server: Server, user: User) -> None
     over = threading.Event()
 
     def work() -> None:
-        for n in range(60):
-            deliver(server, user, message(f"meanwhile-{n}"))
-            client.store(f"{n + 1}:{n + 5}", "+FLAGS", "(\\Seen work)")
-            client.store("1", "+FLAGS", "(\\Deleted)")
-            client.expunge()
-        over.set()
+        try:
+            for n in range(60):
+                deliver(server, user, message(f"meanwhile-{n}"))
+                client.store(f"{n + 1}:{n + 5}", "+FLAGS", "(\\Seen work)")
+                client.store("1", "+FLAGS", "(\\Deleted)")
+                client.expunge()
+        finally:
+            over.set()
 
     thread = threading.Thread(target=work)
     thread.start()

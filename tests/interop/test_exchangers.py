@@ -172,6 +172,7 @@ def test_who_was_away_asks_for_its_mail(hosts: Hosts, programs: Programs) -> Non
     )
     octets = came(hosts.there, before)
     assert b"Delivered-To: maria@far.example\n" in octets
+    until(lambda: len(waiting(hosts)) == 1, "what came to be forgotten here")
     [left] = waiting(hosts)
     assert left["recipients"] == "maria@down.example"
     assert hosts.here.maildrop("queue", "delete", left["id"]).returncode == 0

@@ -190,7 +190,7 @@ def test_flags_that_a_maildir_program_sets_are_seen(fresh: Server) -> None:
         assert wire.line().startswith(b"+ ")
         folder = fresh.maildir(MAILDIR)
         paths = [path for name in ("new", "cur") for path in (folder / name).iterdir()]
-        path = min(paths, key=lambda path: path.name)
+        [path] = [path for path in paths if b"Subject: old-0\n" in path.read_bytes()]
         target = folder / "cur" / f"{path.name.partition(':')[0]}:2,FS"
         path.rename(target)
         line = wire.until(b"* 1 FETCH", SOON)[-1]
