@@ -19,6 +19,7 @@ from zope.interface import provider
 
 from maildrop.errors import ConfigurationError
 from maildrop.tls import Certificates, self_signed
+from tests.ticking import ticked
 
 HOST = "mail.example.org"
 NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC)
@@ -258,6 +259,7 @@ def test_new_files_are_used_for_new_handshakes_only(
     certificates = pair.open(clock)
     before = certificates.getContext()
     pair.write("other.example.org")
+    ticked(pair.certificate, pair.key)
     clock.advance(4)
     assert certificates.getContext() is before
     clock.advance(1)
@@ -275,6 +277,7 @@ def test_a_wrong_pair_is_refused_once_and_the_old_one_kept(
     before = certificates.getContext()
     new_certificate, new_key = self_signed(HOST, NOW)
     pair.certificate.write_bytes(new_certificate)
+    ticked(pair.certificate)
     for _ in range(3):
         clock.advance(10)
         assert certificates.getContext() is before
@@ -283,6 +286,7 @@ def test_a_wrong_pair_is_refused_once_and_the_old_one_kept(
     assert str(pair.certificate) in logged[0]
     assert str(pair.key) in logged[0]
     pair.key.write_bytes(new_key)
+    ticked(pair.key)
     clock.advance(10)
     assert certificates.getContext() is not before
 

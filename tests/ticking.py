@@ -4,8 +4,8 @@ In this file:
     ticked    let it have ticked before the last change of a directory or file
 
 Two changes in one tick of it leave one time.  How long a tick is depends on the kernel
-and the file system: from nothing to some milliseconds, and a whole second on old ones;
-so a test that wants a change to show in the times says so.
+and the file system: from nothing to ten milliseconds; so a test that wants a change to
+show in the times says so.
 """
 
 import itertools
@@ -13,7 +13,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-_SECONDS: Final = itertools.count(1)
+#: Each is another one, so that no time comes twice.
+_MICROSECONDS: Final = itertools.count(1)
 
 
 def ticked(*paths: Path | str | bytes | int, dir_fd: int | None = None) -> None:
@@ -25,5 +26,5 @@ def ticked(*paths: Path | str | bytes | int, dir_fd: int | None = None) -> None:
     """
     for path in paths:
         facts = os.stat(path, dir_fd=dir_fd)
-        later = facts.st_mtime_ns + next(_SECONDS) * 1_000_000_000
+        later = facts.st_mtime_ns + next(_MICROSECONDS) * 1000
         os.utime(path, ns=(facts.st_atime_ns, later), dir_fd=dir_fd)

@@ -11,6 +11,7 @@ from maildrop.durable import Content
 from maildrop.mailbox.flags import FLAGGED
 from maildrop.mailbox.interfaces import NewMessage, StoredMailbox
 from tests.admin.conftest import Command
+from tests.ticking import ticked
 
 ANN = b"From: bob@example.org\r\nSubject: one\r\nMessage-ID: <1@x>\r\n\r\nbody\r\n"
 BOB = b"From: bob@example.org\r\nSubject: two\r\nMessage-ID: <2@x>\r\n\r\nbody\r\n"
@@ -117,6 +118,7 @@ def test_messages_of_other_programs_count_when_they_were_looked_for(
 ) -> None:
     home = Path(ann.account("ann").home)
     (home / "Maildir/new/1.a.b").write_bytes(b"Subject: x\n\nbody\n")
+    ticked(home / "Maildir/new")
     [row] = maildrop("quota", "ann", "--recount", "--json").json
     assert (row["messages"], row["octets"]) == (1, 20)
 

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.task import Clock
 
 from maildrop.app.watching import DiskWatcher, Inotify
+from tests.ticking import ticked
 
 
 class Reactor(Clock):
@@ -148,6 +149,7 @@ def test_without_inotify_changes_are_found_by_looking(
     reactor.advance(5.0)
     assert told == []
     (tmp_path / "a").touch()
+    ticked(tmp_path)
     reactor.advance(5.0)
     reactor.advance(0.005)
     assert told == [1]

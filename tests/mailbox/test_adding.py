@@ -20,6 +20,7 @@ from maildrop.mailbox.steps import MustWait
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.maildir.store import MaildirStore
+from tests.ticking import ticked
 
 T = TypeVar("T")
 
@@ -296,6 +297,7 @@ def test_who_only_adds_does_not_look_what_others_did(box: Box) -> None:
     inbox = now(box.mail.open("INBOX", fresh=False))
     box.add(inbox, "1")
     assert subjects(inbox) == {1: "1"}
+    ticked(box.root / "new")
     begun(inbox.refresh())
     assert subjects(inbox) == {1: "1", 2: "other"}
 

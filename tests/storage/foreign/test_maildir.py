@@ -16,6 +16,7 @@ from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from maildrop.storage.maildir.store import MaildirStore
 from tests.storage.foreign.dovecot_octets import index
+from tests.ticking import ticked
 
 UIDLIST = b"""3 V77 N30 G0123
 3 P0ld :1000000001.M1P1.h,S=5,W=6
@@ -206,6 +207,7 @@ def test_a_maildir_that_only_pop3_served_keeps_its_unique_ids(root: Path) -> Non
 
 def test_the_server_that_wrote_last_is_taken(root: Path) -> None:
     (root / "courierimapuiddb").write_bytes(b"1 1 1\n")
+    ticked(root / "courierimapuiddb")
     found = detect([str(root)])
     assert found.server() == "courier"
     assert "dovecot's files are older" in found.sentence()
@@ -313,6 +315,7 @@ def test_what_both_servers_went_on_with_is_refused(root: Path) -> None:
     seen_by_clients(root)
     given_back(root, "dovecot")
     deliver(root, "1000000010.M1P1.h:2,S")
+    ticked(root / "cur")
     seen_by_clients(root)
     with pytest.raises(AlreadyServed):
         taken(root, dovecot.read_maildir(str(root)))

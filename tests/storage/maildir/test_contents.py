@@ -15,6 +15,7 @@ from maildrop.mailbox.table import MessageTable
 from maildrop.storage.maildir.contents import Inodes
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from tests.storage.maildir.conftest import OpenStore
+from tests.ticking import ticked
 
 OCTETS = b"Subject: one\r\n\r\nbody of one\r\n"
 LATER = (2_000_000_000, 2_000_000_000)
@@ -41,6 +42,7 @@ def put(path: Path, octets: bytes) -> None:
     beside = path.with_name("sed1234")
     beside.write_bytes(octets)
     beside.rename(path)
+    ticked(path.parent)
 
 
 @pytest.mark.parametrize("octets", [b"Subject: two\n\nbody of two\n", b"longer" * 9])
@@ -124,6 +126,7 @@ def test_a_message_under_another_name_gets_its_own_back(
     name = only(root).name
     uidl = inbox.uidls()
     only(root).rename(root / "cur" / "1.other.host:2,S")
+    ticked(root / "cur")
     inbox.refresh()
     assert list(inbox.table.uids) == [1]
     assert inbox.uidls() == uidl
@@ -181,12 +184,12 @@ def test_a_whole_mailbox_with_other_inodes_was_copied(
     for number in (1, 2):
         name = f"{number}.M1P1V1I1Q{number}.host,S=18,W=21"
         (root / "new" / name).write_bytes(b"Subject: x\n\nbody%d\n" % number)
+    ticked(root / "new")
     assert list(open_store().open("INBOX").table.uids) == [1, 2]
     shutil.copytree(root, tmp_path / "copy")
     shutil.rmtree(root)
     (tmp_path / "copy").rename(root)
-    for directory in ("new", "cur"):
-        os.utime(root / directory)
+    ticked(root / "new", root / "cur")
     assert list(open_store().open("INBOX").table.uids) == [1, 2]
 
 
@@ -196,9 +199,11 @@ def test_a_message_restored_after_it_was_seen_to_be_gone_is_new_and_has_its_uidl
     uidl = inbox.uidls()
     path = only(root)
     path.rename(tmp_path / path.name)
+    ticked(root / "cur")
     inbox.refresh()
     assert len(inbox.table) == 0
     (tmp_path / path.name).rename(path)
+    ticked(root / "cur")
     inbox.refresh()
     assert list(inbox.table.uids) == [2]
     assert inbox.uidls() == uidl

@@ -13,6 +13,7 @@ from maildrop.storage.index.cache import CACHE
 from maildrop.storage.index.opening import LOG, SNAPSHOT
 from maildrop.storage.maildir.folder import MESSAGE_MAX
 from tests.storage.maildir.conftest import OpenStore
+from tests.ticking import ticked
 
 MESSAGE = b"Subject: x\r\n\r\ntext\r\n"
 CONTROL_FILES = (
@@ -85,6 +86,7 @@ def test_the_size_that_a_name_claims_takes_no_memory(
     claim = 3_000_000_000
     path = root / "cur" / f"1.claim.host,S={claim},W={claim}:2,S"
     path.write_bytes(b"Subject: y\n\n")
+    ticked(root / "cur")
     inbox = open_store().open("INBOX")
     inbox.refresh()
     assert b"Subject: y\r\n\r\n" in inbox.read_many(list(inbox.table.uids))

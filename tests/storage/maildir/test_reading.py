@@ -15,6 +15,7 @@ from maildrop.storage.maildir.folder import canonical
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from maildrop.storage.maildir.store import MaildirStore
 from tests.storage.maildir.conftest import Clock, OpenStore
+from tests.ticking import ticked
 
 ADD_SEEN = FlagChange(Operation.ADD, SEEN)
 
@@ -145,6 +146,7 @@ def test_a_change_by_another_program_is_seen(
     inbox: MaildirMailbox, root: Path, folder: str
 ) -> None:
     (root / folder / "3.c.host").write_bytes(b"Subject: three\n\n")
+    ticked(root / folder)
     assert not inbox.unchanged(thorough=False)
     inbox.refresh()
     assert len(inbox.table) == 3
@@ -154,7 +156,7 @@ def test_a_change_by_another_program_is_seen(
 def test_a_scan_that_is_due_is_not_forgotten(
     inbox: MaildirMailbox, clock: Clock
 ) -> None:
-    clock.advance(0.5)
+    clock.advance(3.0)
     assert not inbox.unchanged(thorough=False)
     inbox.refresh()
     assert inbox.unchanged(thorough=False)

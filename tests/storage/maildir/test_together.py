@@ -20,6 +20,7 @@ from maildrop.mailbox.view import View
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from tests.crash.stopping import QuickDisk
 from tests.storage.maildir.conftest import Clock, OpenStore
+from tests.ticking import ticked
 
 LETTERS = {"D": DRAFT, "F": FLAGGED, "R": ANSWERED, "S": SEEN, "T": DELETED}
 
@@ -118,7 +119,12 @@ class World:
         body = self.body()
         name = f"17000000{number:02}.{self.made}_0.elsewhere"
         (self.root / "new" / name).write_bytes(body.replace(b"\r\n", b"\n"))
+        self.tick()
         self.bodies[body] = 0
+
+    def tick(self) -> None:
+        """What is settled by our clock is so by that of the file system."""
+        ticked(self.root / "new", self.root / "cur")
 
     def file(self, number: int) -> tuple[Path, bytes] | None:
         files = self.files()
@@ -135,6 +141,7 @@ class World:
         letters = [letter for n, letter in enumerate("DFRST") if number >> n & 1]
         base = path.name.partition(":")[0]
         path.rename(self.root / "cur" / f"{base}:2,{''.join(letters)}")
+        self.tick()
         self.bodies[body] = sum(LETTERS[letter] for letter in letters)
 
     def back(self, _: int, number: int) -> None:
@@ -143,6 +150,7 @@ class World:
             return
         path, body = found
         path.rename(self.root / "new" / path.name.partition(":")[0])
+        self.tick()
         self.bodies[body] = 0
 
     def remove(self, _: int, number: int) -> None:
@@ -151,6 +159,7 @@ class World:
             return
         path, body = found
         path.unlink()
+        self.tick()
         del self.bodies[body]
 
     # -- what must be so

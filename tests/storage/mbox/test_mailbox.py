@@ -1,6 +1,5 @@
 """A mailbox in an mbox, and the other programs that write it."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from maildrop.storage.index.host import Host
 from maildrop.storage.mbox.locks import MboxLock
 from maildrop.storage.mbox.mailbox import MboxMailbox
 from maildrop.storage.mbox.store import MboxStore
+from tests.ticking import ticked
 
 OpenStore = Callable[..., MboxStore]
 DATE = "Thu Jan  1 12:34:56 2026"
@@ -234,7 +234,7 @@ def test_a_locked_file_is_in_use_and_never_a_hang(
     other = MboxLock(str(spool), Host.here(), ("fcntl",))
     with spool.open("r+b") as file, other.held(file.fileno()):
         for attempt in (inbox.settle, inbox.refresh, lambda: add(inbox, b"x\r\n")):
-            os.utime(spool)
+            ticked(spool)
             with pytest.raises(MailboxInUse):
                 attempt()
     assert spool.read_bytes() == foreign("one")
