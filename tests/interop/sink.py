@@ -10,6 +10,7 @@ with 421, answers MAIL, RCPT or the end of the message with 4xx, or hangs up bef
 has answered; recipients called ``gone`` it never takes.
 """
 
+import math
 import random
 import re
 import socketserver
@@ -20,8 +21,6 @@ from typing import Final, Self
 
 from tests.interop.server import PATIENCE
 
-#: Seconds in which the other side has surely noted what was taken.
-_A_MOMENT: Final = 5.0
 _PATH: Final = re.compile(rb"(?:FROM|TO):<([^>]*)>", re.IGNORECASE)
 _SUBJECT: Final = re.compile(rb"^Subject: (\S+)", re.MULTILINE)
 
@@ -206,20 +205,24 @@ class Sink:
             self.taken += taken
             session.taken += [(time.monotonic(), each) for each in taken]
 
-    def in_doubt(self) -> dict[str, list[float]]:
-        """What was taken right before a connection was cut: it may come again.
+    def repeated(self) -> dict[str, list[float]]:
+        """What was taken more than once.
 
         Returns:
-            How many seconds before, by name; one for each such connection.
+            By name, for each time but the last: how many seconds later its connection
+            was cut, infinity if it was not.
         """
-        found: dict[str, list[float]] = {}
+        times: dict[str, list[tuple[float, float]]] = {}
         with self._lock:
             for session in self.sessions:
-                for when, each in session.taken if session.cut is not None else ():
-                    before = (session.cut or when) - when
-                    if before < _A_MOMENT:
-                        found.setdefault(each.name, []).append(before)
-        return found
+                cut = math.inf if session.cut is None else session.cut
+                for when, each in session.taken:
+                    times.setdefault(each.name, []).append((when, cut))
+        return {
+            name: [cut - when for when, cut in sorted(found)[:-1]]
+            for name, found in times.items()
+            if len(found) > 1
+        }
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -8,11 +8,15 @@ of these alone, and another goes on.  In the end nothing is in the queue, and of
 message that was taken (250, or exit status 0)
 
     each mailbox of ours      has it once
-    the host elsewhere        has it once, but for what it took right before a kill cut
-                              the connection: that may have come twice
+    the host elsewhere        has it once, but for what it took within ``A_MOMENT``
+                              before a kill cut the connection: that may come again
     who is nowhere            was told of to the sender once, and nobody else was
 
 What nobody said was taken is nowhere twice.
+
+A moment is a second.  On two cores with work for twenty, the last of 468 messages was
+noted 0.3 s after it was taken, and the connections of a killed process were seen to be
+cut up to 0.2 s after it was killed.
 
 How much: as in ``test_kill``; the messages are those of a round, of all ways together.
 """
@@ -61,6 +65,8 @@ _SUBJECT: Final = re.compile(rb"^Subject: ([a-z]+-\d+-\d+)\r\n", re.MULTILINE)
 _FINAL: Final = re.compile(
     rb"^Final-Recipient: rfc822; (\S+)\r\nAction: (\w+)", re.MULTILINE
 )
+#: Seconds after its 250 in which a message is surely noted.
+A_MOMENT: Final = 1.0
 #: What the first process says of a worker that was killed.
 _KILLED: Final = "worker killed by signal 9"
 #: What a client meets when the server is killed.
@@ -319,19 +325,18 @@ def _check_mailboxes(ledger: Ledger, found: dict[User, list[bytes]]) -> None:
 def _check_elsewhere(ledger: Ledger, sink: Sink) -> None:
     have = Counter(each.name for each in sink.taken)
     assert {each.recipient for each in sink.taken} <= {FAR}
-    doubt = sink.in_doubt()
     for name, recipients in ledger.taken.items():
         if meant(recipients)[FAR]:
             assert have[name], f"{name} elsewhere"
-    for name, times in have.items():
+    for name in have:
         assert meant(ledger.begun[name])[FAR]
-        assert times <= 1 + len(doubt.get(name, ())), name
-    twice = [max(doubt[name]) for name, times in have.items() if times > 1]
+    twice = sink.repeated()
+    longest = max(itertools.chain(*twice.values()), default=0.0)
     print(  # noqa: T201 - for who runs it long
         f"{len(ledger.begun)} begun, {len(ledger.taken)} taken, {len(sink.taken)} sent "
-        f"on, {len(doubt)} in doubt, {len(twice)} twice, the longest "
-        f"{max(twice, default=0.0):.3f} s before a kill"
+        f"on, {len(twice)} twice, the longest {longest:.3f} s before a cut"
     )
+    assert longest < A_MOMENT, twice
 
 
 def _check_reports(ledger: Ledger, found: list[bytes]) -> None:
