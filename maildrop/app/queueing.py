@@ -58,6 +58,8 @@ from maildrop.queue.turns import Turns, bring_forward
 
 #: Threads that wait for the disk of the queue.
 THREADS: Final = 4
+#: Threads that note what attempts came to; syncs at the same time share the work.
+NOTING_THREADS: Final = 4
 #: Seconds between attempts to get the lock.
 LEAD_EVERY: Final = 2.0
 #: Seconds that attempts under way get when the server stops.
@@ -179,6 +181,7 @@ class Queueing:
         turns: Turns | None,
         runner: Runner,
         threads: Pool,
+        noting: Pool,
         ways: _Ways,
         spool: Spool,
     ) -> None:
@@ -188,6 +191,7 @@ class Queueing:
         self.turns = turns
         self._reactor = reactor
         self._threads = threads
+        self._noting = noting
         self._ways = ways
         self._lead = lead
         self._spool = spool
@@ -202,6 +206,7 @@ class Queueing:
     def start(self) -> None:
         """Start; the process forks no more."""
         self._threads.start()
+        self._noting.start()
         self._ways.programs.start()
         self._lead.start(self._begin)
 
@@ -285,6 +290,7 @@ class Queueing:
         self._ways.relays.stop()
         self._ways.programs.stop()
         self._threads.stop()
+        self._noting.stop()
 
 
 def open_queueing(
@@ -317,6 +323,7 @@ def open_queueing(
     """
     queue = configuration.queue
     threads = Pool(reactor, "queue", THREADS)
+    noting = Pool(reactor, "noting", NOTING_THREADS)
     spool = open_spool(configuration, rights, reactor.seconds, disk)
     relays = open_relays(configuration, rights, reactor, threads)
     programs = open_programs(configuration, users, rights, reactor)
@@ -358,6 +365,7 @@ def open_queueing(
         Schedule(queue.retry, queue.give_up, queue.warn),
         Limits(queue.entries, queue.per_destination, queue.rest),
         recorder=recorder,
+        noting=noting,
     )
 
     def added(entry_id: str) -> None:
@@ -386,6 +394,7 @@ def open_queueing(
         turns,
         runner,
         threads,
+        noting,
         _Ways(relays, programs, dropbox),
         spool,
     )

@@ -190,11 +190,13 @@ class Commands:
 
     async def relay(self, job: Job) -> Attempt:
         """Run the commands of a message, one after the other."""
-        results = []
+        results: list[Result] = []
         for waiting in job.recipients:
+            if results:
+                await job.settled(results)
             found = await self._one(job, waiting)
             kind = _KINDS[found.code[0]]
-            results.append(Result(waiting.number, kind, found))
+            results = [Result(waiting.number, kind, found)]
         return Attempt(results)
 
     async def _one(self, job: Job, waiting: Waiting) -> Status:

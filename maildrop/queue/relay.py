@@ -5,10 +5,11 @@ In this file:
     Job      a message, and those of its recipients that are tried together
 
 A relay is asked again until it says for each recipient that it is done with; what it
-says is on disk before anything follows from it.
+says is on disk before anything follows from it.  What goes on with others, while it is
+settled for some, says so before that: a crash meanwhile repeats nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,11 +25,14 @@ class Job:
         entry: The message's; not to be changed.
         recipients: Of one relay, one destination, one reverse path and one ``via``.
         content: Gives the message, CRLF line ends; the caller closes it.
+        settled: Notes what became of some of the recipients, before others are tried
+            further; it is on disk when this returns.
     """
 
     entry: Entry
     recipients: Sequence[Waiting]
     content: Callable[[], Content]
+    settled: Callable[[Sequence[Result]], Awaitable[None]]
 
     @property
     def sender(self) -> str:
@@ -47,7 +51,8 @@ class Attempt:
     """What an attempt came to.
 
     Attributes:
-        results: One for each recipient of the job, in any order.
+        results: One for each recipient of the job that was not settled before, in any
+            order.
         more: Recipients that expanded ones stand for now: address, relay, destination
             and parent are set, numbers are not.
         unreachable: Why the destination as a whole could not be had: others for it need

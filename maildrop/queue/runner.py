@@ -7,7 +7,8 @@ In this file:
 What happens to an entry that is due, each line on disk before the next begins:
 
     1  its waiting recipients are tried, those of one destination together
-    2  what each attempt came to is noted in the entry's file
+    2  what each attempt came to is noted in the entry's file, of some recipients before
+       others are tried further (``Job.settled``)
     3  recipients whose time is over are noted as failed
     4  a report to the sender, if one is due, enters the queue (``telling``)
     5  noted as reported
@@ -16,7 +17,8 @@ What happens to an entry that is due, each line on disk before the next begins:
 A crash between 4 and 5 leaves the report and no note of it.  So an entry that is a
 report is not touched while the one it reports on is there with something unreported:
 that one goes first, finds the report in its place, and notes it.  What an attempt came
-to and cannot be noted is kept in memory, and the entry with it, until it can be.
+to and cannot be noted is kept in memory, and the entry with it, until it can be
+(``noting``).
 
 Nothing is held in memory of an entry that is not due but its id and time; when nothing
 is due one timer waits for the earliest.
@@ -28,7 +30,7 @@ whole and counts as a temporary failure of that attempt.
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -51,6 +53,7 @@ from maildrop.queue.entry import (
     Status,
     Waiting,
 )
+from maildrop.queue.noting import Noting
 from maildrop.queue.relay import Attempt, Job, Relay
 from maildrop.queue.reports import Reports, comes_later
 from maildrop.queue.resting import Resting
@@ -106,6 +109,7 @@ class Runner:
         schedule: When to try again.
         limits: How much at once.
         recorder: Is told of each try.
+        noting: Runs what notes what attempts came to; None for ``in_thread``.
     """
 
     _log = Logger()
@@ -120,12 +124,14 @@ class Runner:
         schedule: Schedule | None = None,
         limits: Limits | None = None,
         recorder: Recorder | None = None,
+        noting: InThread[Any] | None = None,
     ) -> None:
         self._recorder = recorder or Recorder()
         self._spool = spool
         self._relays = relays
         self._clock = clock
         self._in_thread = in_thread
+        self._noting = Noting(clock, noting or in_thread)
         self._schedule = schedule or Schedule()
         self._reports = reports
         self._telling = Telling(
@@ -140,7 +146,6 @@ class Runner:
         self._crowds: dict[tuple[str, str], deque[str]] = {}
         self._waits: dict[str, float] = {}
         self._resting = Resting(self._limits.rest)
-        self._pauses: dict[Deferred[None], IDelayedCall] = {}
         self._timer: IDelayedCall | None = None
         self._seen = 0
         self._stopped = True
@@ -181,10 +186,7 @@ class Runner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        pauses, self._pauses = self._pauses, {}
-        for pause, timer in pauses.items():
-            timer.cancel()
-            pause.callback(None)
+        self._noting.stop()
         self._idle = Deferred()
         if not self._working:
             self._idle.callback(None)
@@ -310,7 +312,7 @@ class Runner:
             crowded = min(places, key=lambda place: len(self._crowds.get(place, ())))
             self._crowds.setdefault(crowded, deque()).append(entry.id)
             return _CROWDED
-        notes = Notes(lambda *noted: self._note_attempts(taken, *noted))
+        notes = Notes(lambda *noted: self._noting.note(taken, *noted))
         await some(shares, lambda place, group: self._try(taken, place, group, notes))
         await self._conclude(taken)
         if await self._calmly(entry, entry.done):
@@ -342,49 +344,13 @@ class Runner:
         try:
             await slots.acquire()
             try:
-                attempt = await self._attempt(taken, key, group)
+                attempt = await self._attempt(taken, key, group, notes)
                 await notes.add(attempt)  # else a crash could repeat any number
             finally:
                 slots.release()
         finally:
             self._leave(key)
-        for number, result in enumerate(attempt.results, 1):
-            self._tell(taken.entry, result)
-            if number % _TOLD == 0:
-                await self._in_thread(_nothing)
-
-    async def _note_attempts(
-        self, taken: Taken, results: Sequence[Result], more: Sequence[Waiting]
-    ) -> None:
-        """Note what they came to; while that cannot be, the entry is not let go.
-
-        Who got the message would get it again, with every attempt, on a full disk.
-        """
-        while True:
-            try:
-                await self._in_thread(lambda: taken.note(results=results, more=more))
-            except MaildropError as error:
-                if self._stopped:
-                    raise
-                self._log.error(
-                    "{id}: what was done is noted later: {error}",
-                    id=taken.entry.id,
-                    error=str(error),
-                )
-                await self._pause()
-            else:
-                return
-
-    def _pause(self) -> Deferred[None]:
-        """Fires after a while, and when nothing more is to be begun."""
-        pause: Deferred[None] = Deferred()
-
-        def over() -> None:
-            del self._pauses[pause]
-            pause.callback(None)
-
-        self._pauses[pause] = self._clock.callLater(_FAILED, over)
-        return pause
+        await self._tell(taken.entry, attempt.results)
 
     def _leave(self, key: tuple[str, str]) -> None:
         """An attempt is over: one of those that wait for the destination may come."""
@@ -398,7 +364,7 @@ class Runner:
             del self._crowds[key]
 
     async def _attempt(
-        self, taken: Taken, key: tuple[str, str], group: Sequence[Waiting]
+        self, taken: Taken, key: Place, group: Sequence[Waiting], notes: Notes
     ) -> Attempt:
         now = self._clock.seconds()
         why = self._resting.why(key, now, taken.entry.id)
@@ -407,14 +373,23 @@ class Runner:
         relay = self._relays.get(key[0])
         if relay is None:
             return _deferred(group, Status("4.3.5", f"no relay is called {key[0]}"))
+        left = {each.number: each for each in group}
+
+        async def settled(results: Sequence[Result]) -> None:
+            for each in results:
+                del left[each.number]
+            await notes.add(Attempt(results))
+            await self._tell(taken.entry, results)
+
         try:
-            attempt = await relay.relay(Job(taken.entry, group, taken.content))
+            job = Job(taken.entry, group, taken.content, settled)
+            attempt = await relay.relay(job)
         except MaildropError as error:
             self._log.error("{id}: {error}", id=taken.entry.id, error=str(error))
-            return _deferred(group, Status("4.3.0", str(error)))
+            return _deferred(left.values(), Status("4.3.0", str(error)))
         except Exception:
             self._log.failure("{id}: an attempt failed", id=taken.entry.id)
-            return _deferred(group, _BUG)
+            return _deferred(left.values(), _BUG)
         if attempt.unreachable:
             self._resting.failed(key, attempt.unreachable, now)
         else:
@@ -458,7 +433,13 @@ class Runner:
         """Note a decision; what reports on another entry is told with that one."""
         self._recorder.note(entry.id, kind, of=entry.options.report, **facts)
 
-    def _tell(self, entry: Entry, result: Result) -> None:
+    async def _tell(self, entry: Entry, results: Sequence[Result]) -> None:
+        for number, result in enumerate(results, 1):
+            self._tell_one(entry, result)
+            if number % _TOLD == 0:
+                await self._in_thread(_nothing)
+
+    def _tell_one(self, entry: Entry, result: Result) -> None:
         recipient = entry.recipients[result.number]
         self._note(
             entry,
@@ -483,7 +464,7 @@ class Runner:
         )
 
 
-def _deferred(group: Sequence[Waiting], status: Status) -> Attempt:
+def _deferred(group: Iterable[Waiting], status: Status) -> Attempt:
     return Attempt([Result(each.number, Kind.WAITING, status) for each in group])
 
 

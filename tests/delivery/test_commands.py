@@ -1,5 +1,6 @@
 """Commands: what they are told, and what their end means."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 
@@ -16,6 +17,7 @@ from maildrop.mailbox.account import Account
 from maildrop.queue.entry import Entry, Kind, Result, Waiting
 from maildrop.queue.relay import Attempt, Job
 from maildrop.smtp.wire.path import Path
+from tests.queue.settled import Settled
 
 ALICE = Account("alice", "/home/alice", "maildir:/home/alice/Maildir", 1000, 1000)
 MESSAGE = (
@@ -153,10 +155,12 @@ def relayed(
 ) -> Sequence[Result]:
     known = {"alice": ALICE} if users is None else users
     commands = Commands(programs, known.get, lambda job: succeed(job()))
-    job = Job(entry(*recipients), recipients, lambda: Content.of(MESSAGE))
+    settled = Settled()
+    content = functools.partial(Content.of, MESSAGE)
+    job = Job(entry(*recipients), recipients, content, settled)
     done: list[Attempt] = []
     Deferred.fromCoroutine(commands.relay(job)).addCallback(done.append)
-    return done[0].results
+    return [*settled.results, *done[0].results]
 
 
 def test_the_message_is_given_with_its_envelope() -> None:
@@ -208,6 +212,26 @@ def test_an_order_that_is_none_is_not_run(order: str) -> None:
     assert (result.kind, result.status.code) == (Kind.WAITING, "4.3.5")
 
 
+def test_what_a_command_came_to_is_settled_before_the_next_one_runs() -> None:
+    """Else a crash meanwhile would run it again."""
+    programs = Programs(Ending(0), Ending(0))
+    ran: list[int] = []
+
+    async def settled(results: Sequence[Result]) -> None:
+        assert [each.number for each in results] == [0]
+        ran.append(len(programs.calls))
+
+    first, second = waiting(), waiting()
+    second.number = 1
+    commands = Commands(programs, {"alice": ALICE}.get, lambda job: succeed(job()))
+    content = functools.partial(Content.of, MESSAGE)
+    job = Job(entry(first, second), [first, second], content, settled)
+    done: list[Attempt] = []
+    Deferred.fromCoroutine(commands.relay(job)).addCallback(done.append)
+    assert [each.number for each in done[0].results] == [1]
+    assert (ran, len(programs.calls)) == ([1], 2)
+
+
 def test_of_one_user_only_some_run_at_a_time() -> None:
     begun: list[Deferred[None]] = []
 
@@ -219,7 +243,8 @@ def test_of_one_user_only_some_run_at_a_time() -> None:
     done: list[Attempt] = []
     for _ in range(3):
         recipient = waiting()
-        job = Job(entry(recipient), [recipient], lambda: Content.of(MESSAGE))
+        content = functools.partial(Content.of, MESSAGE)
+        job = Job(entry(recipient), [recipient], content, Settled())
         Deferred.fromCoroutine(commands.relay(job)).addCallback(done.append)
     assert (len(begun), len(done)) == (2, 0)
     begun[0].callback(None)

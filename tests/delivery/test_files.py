@@ -20,6 +20,7 @@ from maildrop.mailbox.account import Account
 from maildrop.queue.entry import Entry, Kind, Result, Waiting
 from maildrop.queue.relay import Attempt, Job
 from maildrop.smtp.wire.path import Path
+from tests.queue.settled import Settled
 
 BOB = Account("bob", "/home/bob", "maildir:/home/bob/Maildir", 1001, 1001)
 MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
@@ -74,7 +75,8 @@ def relay(deposits: Deposits, waiting: Waiting, objection: str = "") -> Result:
     )
     entry = Entry("ID7", "ann@far.example", 5.0, len(MESSAGE), [waiting])
     done: list[Attempt] = []
-    work = files.relay(Job(entry, [waiting], lambda: Content.of(MESSAGE)))
+    job = Job(entry, [waiting], lambda: Content.of(MESSAGE), Settled())
+    work = files.relay(job)
     Deferred.fromCoroutine(work).addCallback(done.append)
     (result,) = done[0].results
     return result

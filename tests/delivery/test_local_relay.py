@@ -26,6 +26,7 @@ from maildrop.queue.relay import Attempt, Job
 from maildrop.smtp.wire.path import Path
 from tests.delivery.outboxes import PLACING
 from tests.delivery.test_agent import ACCOUNTS, Office, at_once, failing, now
+from tests.queue.settled import Settled
 
 MESSAGE = b"Received: x\r\nSubject: x\r\n\r\nhello\r\n"
 ALICE = ToMailbox(ACCOUNTS["alice"])
@@ -83,7 +84,7 @@ class Local:
         for number, each in enumerate(recipients):
             each.number = number
         entry = Entry("ID1", "sam@far.example", 0.0, len(octets), list(recipients))
-        job = Job(entry, recipients, lambda: Content.of(octets))
+        job = Job(entry, recipients, lambda: Content.of(octets), Settled())
         return now(self.relay.relay(job))
 
     def result(self, waiting: Waiting, octets: bytes = MESSAGE) -> Result:
@@ -142,7 +143,8 @@ def test_keys_of_what_left_the_queue_are_forgotten(local: Local) -> None:
     local.queued.clear()
     local.queued.add("ID2")
     entry = Entry("ID2", "sam@far.example", 0.0, 0, [to("alice")])
-    now(local.relay.relay(Job(entry, entry.recipients, lambda: Content.of(MESSAGE))))
+    job = Job(entry, entry.recipients, lambda: Content.of(MESSAGE), Settled())
+    now(local.relay.relay(job))
     assert inbox.keys() == [b"ID2.0"]
 
 

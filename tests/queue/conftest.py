@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -13,7 +13,7 @@ from maildrop.decisions.trace import TraceIds
 from maildrop.durable import Content, Disk
 from maildrop.queue.entry import Entry, Kind, Options, Result, Status, Waiting
 from maildrop.queue.relay import Attempt, Job
-from maildrop.queue.runner import Limits, Runner
+from maildrop.queue.runner import InThread, Limits, Runner
 from maildrop.queue.schedule import Schedule
 from maildrop.queue.spool import Spool
 
@@ -88,6 +88,7 @@ class Far:
         self.senders: list[str] = []
         self.error: Exception | None = None
         self.unreachable = ""
+        self.settles = 0
         self.more: list[Waiting] = []
         self.waits: list[Deferred[None]] | None = None
 
@@ -98,9 +99,6 @@ class Far:
             turn: Deferred[None] = Deferred()
             self.waits.append(turn)
             await turn
-        if self.error is not None:
-            raise self.error
-        self.seen.append(bytes(job.content().octets()))
         results = [
             Result(
                 each.number,
@@ -109,7 +107,12 @@ class Far:
             )
             for each in job.recipients
         ]
-        return Attempt(results, self.more, self.unreachable)
+        if self.settles:
+            await job.settled(results[: self.settles])
+        if self.error is not None:
+            raise self.error
+        self.seen.append(bytes(job.content().octets()))
+        return Attempt(results[self.settles :], self.more, self.unreachable)
 
 
 class Letters:
@@ -144,17 +147,23 @@ class Queue:
         self.notebook = Notebook(TraceIds(clock.seconds, bytes), clock.seconds)
         self.runner = self.opened()
 
-    def opened(self, **limits: int) -> Runner:
+    def opened(
+        self,
+        in_thread: InThread[Any] = at_once,
+        noting: InThread[Any] | None = None,
+        **limits: int,
+    ) -> Runner:
         relays = {"smtp": self.smtp, "home": self.home}
         return Runner(
             self.spool,
             relays,
             Letters(),
             self.clock,
-            at_once,
+            in_thread,
             SCHEDULE,
             Limits(**limits),
             self.notebook,
+            noting,
         )
 
     def start(self, runner: Runner | None = None) -> None:

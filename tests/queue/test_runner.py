@@ -1,9 +1,12 @@
 """The queue at work."""
 
 import os
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
@@ -11,7 +14,7 @@ from maildrop.errors import StorageFailure
 from maildrop.queue.entry import Kind, Options, Result, Status, Waiting
 from maildrop.queue.spool import Taken
 from maildrop.queue.turns import bring_forward
-from tests.queue.conftest import Queue, add, entry
+from tests.queue.conftest import Queue, add, at_once, entry
 
 
 def test_what_is_due_at_the_start_is_tried_and_gone(queue: Queue) -> None:
@@ -239,6 +242,26 @@ def test_an_error_is_a_temporary_failure_and_is_logged(
     assert queue.ids == []
 
 
+def test_what_was_settled_before_an_error_stays_so(queue: Queue) -> None:
+    queue.smtp.settles = 1
+    queue.smtp.error = ValueError("bug")
+    add(queue.spool, entry("ID1", "a@x", "b@x"))
+    with capturedLogs() as events:
+        queue.start()
+    assert "ID1: delivered a@x by smtp: 2.0.0 said so" in map(formatEvent, events)
+    left = queue.spool.look("ID1")
+    assert left is not None
+    assert [(each.kind, each.tries) for each in left.recipients] == [
+        (Kind.DELIVERED, 1),
+        (Kind.WAITING, 1),
+    ]
+    queue.smtp.error = None
+    queue.smtp.settles = 0
+    queue.clock.advance(113)
+    assert queue.smtp.asked[1:] == [("b@x",)]
+    assert queue.ids == []
+
+
 def test_a_relay_that_nobody_knows_is_a_temporary_failure(queue: Queue) -> None:
     there = entry("ID1")
     there.recipients[0].relay = "uucp"
@@ -285,6 +308,30 @@ def test_stop_waits_for_what_is_at_work(queue: Queue) -> None:
     queue.smtp.waits.pop().callback(None)
     assert stopped.called
     assert queue.ids == []
+
+
+def test_what_was_taken_is_noted_before_what_waits_for_a_thread(queue: Queue) -> None:
+    """However long the threads are busy: until then a crash sends it again."""
+    jobs: deque[tuple[Callable[[], object], Deferred[object]]] = deque()
+
+    def in_thread(job: Callable[[], object]) -> Deferred[object]:
+        jobs.append((job, Deferred()))
+        return jobs[-1][1]
+
+    queue.smtp.waits = []
+    runner = queue.opened(in_thread, at_once)
+    add(queue.spool, entry("ID1"), *[entry(f"ID2{n}") for n in range(9)])
+    Deferred.fromCoroutine(runner.start())
+    while not queue.smtp.waits:  # the list of what is there, and ID1
+        job, done = jobs.popleft()
+        done.callback(job())
+    waiting = len(jobs)
+    assert waiting > 0
+    queue.smtp.waits.pop(0).callback(None)
+    left = queue.spool.look("ID1")
+    assert left is not None
+    assert left.waiting() == []
+    assert len(jobs) == waiting + 1  # it is removed when its turn comes
 
 
 def test_nothing_is_begun_after_stop(queue: Queue) -> None:

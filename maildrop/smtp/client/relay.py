@@ -14,6 +14,9 @@ An attempt, for the recipients that go the same way (``policy.Routes``):
        unless the message may have arrived (``Outcome.uncertain``): then they wait
     5  what is left has the last reason
 
+What a host has said its last word on is settled before others are tried further, in
+another transaction or at another host.
+
 A message for more recipients than ``Limits.recipients`` goes in several transactions
 of one session, and so do those that a server has too many of (RFC 5321 section
 4.5.3.1.10).
@@ -23,7 +26,7 @@ where one of them only could not, it waits.  A host that was configured and will
 have us is a fault of ours, which somebody mends: the mail waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from twisted.logger import Logger
@@ -70,7 +73,8 @@ class _Way:
         options: How.
         sender: From whom.
         left: Recipients that no host has said the last word on, by number.
-        results: What became of them, by number.
+        settled: ``Job.settled``.
+        results: What became of those that were not settled before, by number.
         sent: Sessions in which it was sent.
         uncertain: The message may have arrived.
         unreachable: Why no session could be had.
@@ -81,6 +85,7 @@ class _Way:
     options: Options
     sender: str
     left: dict[int, Waiting]
+    settled: Callable[[Sequence[Result]], Awaitable[None]]
     results: dict[int, Result] = field(default_factory=dict)
     sent: int = 0
     uncertain: bool = False
@@ -102,6 +107,12 @@ class _Way:
         """Let go of what was rewritten."""
         if self.narrow is not None and self.narrow is not self.message:
             self.narrow.close()
+
+    async def settle(self) -> None:
+        """What a host has said its last word on is on disk when this returns."""
+        over = [number for number in self.results if number not in self.left]
+        if over:
+            await self.settled([self.results.pop(number) for number in over])
 
     def is_to_go_on(self, limits: Limits) -> bool:
         """Whether another host may still help."""
@@ -214,13 +225,16 @@ class SMTPRelay:
         message = await read(job, self._in_thread)
         try:
             for hop, recipients in ways.items():
+                if results:
+                    await job.settled(results)
                 left = {each.number: each for each in recipients}
-                way = _Way(hop, message, job.entry.options, job.sender, left)
+                options = job.entry.options
+                way = _Way(hop, message, options, job.sender, left, job.settled)
                 try:
                     await self._go(way)
                 finally:
                     way.close()
-                results += way.results.values()
+                results = list(way.results.values())
                 unreachable = unreachable or way.unreachable
         finally:
             message.close()
@@ -235,6 +249,7 @@ class SMTPRelay:
                 break  # it was used; others had been closed by the server
         if not way.is_to_go_on(self._limits):
             return
+        await way.settle()
         try:
             hosts = await self._sessions.hosts(way.hop)
         except Unroutable as error:
@@ -242,6 +257,7 @@ class SMTPRelay:
             return
         refusals: list[tuple[Verdict, str]] = []
         for host in hosts[: self._limits.hosts]:
+            await way.settle()
             refusal = await self._try(way, host)
             if refusal is not None:
                 refusals.append((refusal, host.name))
@@ -281,6 +297,7 @@ class SMTPRelay:
             with self._sessions.using(connection):
                 message = await self._fitting(way, connection.capabilities)
                 while pending and not connection.lost:
+                    await way.settle()
                     batch = pending[: self._limits.recipients]
                     outcome = await self._transaction(way, connection, message, batch)
                     if used and outcome.broken is not None and outcome.stale:

@@ -1,7 +1,7 @@
 """A relay on a network in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TypedDict, TypeVar, Unpack
 
@@ -20,6 +20,7 @@ from maildrop.smtp.client.pool import Keeping
 from maildrop.smtp.client.relay import Limits, SMTPRelay
 from maildrop.smtp.client.sessions import Outside, Sessions
 from maildrop.smtp.wire.opening import TLSPolicy
+from tests.queue.settled import Settled
 from tests.smtp.client.network import Network
 from tests.smtp.client.peer import MODERN, Peer
 
@@ -89,7 +90,7 @@ def job(
         for number, address in enumerate(addresses or ("a@example.net",))
     ]
     entry = Entry("ID1", sender, 1000.0, len(message), waiting, options or Options())
-    return Job(entry, waiting, lambda: Content.of(message))
+    return Job(entry, waiting, lambda: Content.of(message), Settled())
 
 
 @dataclass
@@ -163,9 +164,11 @@ class World:
 
     def send(self, *addresses: str, **mail: Unpack[Mail]) -> dict[str, Result]:
         """Send with a relay of its own: results by address."""
-        work = job(*addresses, **mail)
+        settled = Settled()
+        work = replace(job(*addresses, **mail), settled=settled)
         attempt = self.attempt(self.relay(), work)
-        return {work.recipients[each.number].address: each for each in attempt.results}
+        results = (*settled.results, *attempt.results)
+        return {work.recipients[each.number].address: each for each in results}
 
 
 @pytest.fixture

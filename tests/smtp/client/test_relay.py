@@ -1,9 +1,12 @@
 """The way out: hosts in turn, and what becomes of each recipient."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
 import pytest
 from twisted.internet.defer import Deferred
 
-from maildrop.queue.entry import Kind, Status
+from maildrop.queue.entry import Kind, Result, Status
 from maildrop.queue.relay import Attempt
 from maildrop.smtp.client.policy import NextHop
 from maildrop.smtp.client.relay import Limits
@@ -172,6 +175,44 @@ def test_only_those_put_off_are_sent_to_the_next_host(world: World) -> None:
     first, second = world.network.sessions
     assert first.taken[0].rcpts == ("RCPT TO:<a@example.net>",)
     assert second.taken[0].rcpts == ("RCPT TO:<b@example.net>",)
+
+
+@dataclass
+class Watched:
+    """What the hosts had taken, and how many were tried, when some were settled."""
+
+    world: World
+    seen: list[tuple[list[int], list[int], int]] = field(default_factory=list)
+
+    async def __call__(self, results: Sequence[Result]) -> None:
+        numbers = [each.number for each in results]
+        peers = self.world.network.sessions
+        taken = [len(each.rcpts) for peer in peers for each in peer.taken]
+        self.seen.append((numbers, taken, len(self.world.network.tried)))
+
+
+def test_what_one_host_took_is_settled_before_the_next_is_tried(world: World) -> None:
+    """Which may take as long as it likes: a crash meanwhile sends nothing twice."""
+    second_exchanger(world)
+    world.serve("192.0.2.1", answers={"RCPT TO:<b@example.net>": "450 4.2.1 later"})
+    world.serve("192.0.2.2")
+    watched = Watched(world)
+    work = replace(job("a@example.net", "b@example.net"), settled=watched)
+    attempt = world.attempt(world.relay(), work)
+    assert watched.seen == [([0], [1], 1)]
+    assert [each.number for each in attempt.results] == [1]
+
+
+def test_what_one_transaction_came_to_is_settled_before_the_next(world: World) -> None:
+    world.serve()
+    watched = Watched(world)
+    work = replace(job(*(f"u{at}@example.net" for at in range(250))), settled=watched)
+    attempt = world.attempt(world.relay(), work)
+    assert watched.seen == [
+        (list(range(100)), [100], 1),
+        (list(range(100, 200)), [100, 100], 1),
+    ]
+    assert [each.number for each in attempt.results] == list(range(200, 250))
 
 
 def test_two_sessions_are_enough_for_an_attempt(world: World) -> None:
