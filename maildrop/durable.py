@@ -2,6 +2,7 @@
 
 In this file:
     open_to_read    a file of somebody else's making, for reading
+    is_there        whether a name is there, or else why that cannot be said
     Disk            what is made of them; every change of the disk goes through it
     Sync            a wait for the disk, to be made where others are not kept waiting
     Content         a message on its way in: in memory while small, else in a nameless
@@ -77,6 +78,23 @@ def open_to_read(path: Path, dir_fd: int | None = None) -> int:
         OSError: There is none, or it is no regular file.
     """
     return _regular(os.open(path, os.O_RDONLY | _ALWAYS, dir_fd=dir_fd), path)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything of a name.
+
+    To ``os.path.lexists`` a disk that cannot be read is an empty one.
+
+    Raises:
+        StorageFailure, AccessDenied: It cannot be said.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise translate(error, f"look for {os.fsdecode(path)}") from error
+    return True
 
 
 def _regular(fd: int, path: Path) -> int:

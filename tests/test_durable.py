@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from maildrop.durable import Content, Disk, open_to_read, translate, translated
+from maildrop.durable import (
+    Content,
+    Disk,
+    is_there,
+    open_to_read,
+    translate,
+    translated,
+)
 from maildrop.errors import AccessDenied, NoSpace, StorageFailure
 
 
@@ -28,6 +35,23 @@ def test_an_os_error_is_named_by_what_the_caller_can_do(
     error = translate(OSError(number, "text"), "write /var/mail/u")
     assert type(error) is expected
     assert "write /var/mail/u" in str(error)
+
+
+def test_a_disk_that_cannot_be_read_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    assert is_there(str(tmp_path / "link"))
+    assert not is_there(str(tmp_path / "other"))
+    assert not is_there(str(tmp_path / "link" / "below"))
+
+    def unreadable(path: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", unreadable)
+        with pytest.raises(StorageFailure):
+            is_there(str(tmp_path / "link"))
 
 
 def test_a_missing_file_is_an_answer_and_passes_through() -> None:

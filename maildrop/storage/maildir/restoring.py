@@ -27,6 +27,7 @@ Messages of a deleted mailbox are moved out of it (``moving``).
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
@@ -240,7 +241,7 @@ class KeptMail:
         files = []
         for one in kept:
             file = KeptFile.parse(os.fsencode(os.path.basename(one.place)))
-            if file is not None and os.path.isfile(f"{self._root}/{one.place}"):
+            if file is not None and _is_file(f"{self._root}/{one.place}"):
                 files.append((one, file))
         try:
             fd = os.open(shelf.path, _DIRECTORY)
@@ -288,12 +289,12 @@ class KeptMail:
         empty = [
             path
             for path in (f"{self._root}/{entry}" for entry in deleted(self._root))
-            if not _messages(path)
+            if _is_empty(path)
         ]
         if empty:
             with self._mailboxes.changing():  # none of them is just being filled
                 for path in empty:
-                    if not _messages(path):
+                    if _is_empty(path):
                         self._host.disk.remove_tree(path)
 
 
@@ -320,11 +321,31 @@ def _source(kept: Kept) -> str:
 
 
 def _files(path: str) -> Iterator[os.DirEntry[str]]:
-    """The messages below the directory of a deleted mailbox."""
-    for directory, _, _ in os.walk(path):
-        if os.path.basename(directory) in {"cur", "new", SHELF}:
-            with contextlib.suppress(OSError), os.scandir(directory) as listed:
-                yield from (entry for entry in listed if entry.name != "keywords")
+    """The messages below the directory of a deleted mailbox.
+
+    Raises:
+        StorageFailure, AccessDenied: It cannot be said which there are.
+    """
+    try:
+        with translated(f"list {path}"):
+            for directory, _, _ in os.walk(path, onerror=_raise):
+                if os.path.basename(directory) in {"cur", "new", SHELF}:
+                    with os.scandir(directory) as listed:
+                        yield from (one for one in listed if one.name != "keywords")
+    except FileNotFoundError:  # it is being given up
+        return
+
+
+def _is_file(path: str) -> bool:
+    try:
+        with translated(f"look for {path}"):
+            return stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _octets(path: str) -> int:
@@ -333,6 +354,14 @@ def _octets(path: str) -> int:
 
 def _messages(path: str) -> int:
     return sum(1 for _ in _files(path))
+
+
+def _is_empty(path: str) -> bool:
+    """Whether there surely is no message."""
+    try:
+        return not _messages(path)
+    except MaildropError:
+        return False
 
 
 def bring_back(

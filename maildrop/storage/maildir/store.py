@@ -43,7 +43,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from maildrop.durable import open_to_read, translate, translated
+from maildrop.durable import is_there, open_to_read, translate, translated
 from maildrop.errors import (
     AccessDenied,
     MailboxExists,
@@ -339,7 +339,7 @@ class MaildirStore:
 
     def _go_on_renaming(self) -> None:
         """Somebody may have died while renaming."""
-        if os.path.lexists(self._journal):
+        if is_there(self._journal):
             with self.changing():
                 pass
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from maildrop.durable import open_to_read, translate, translated
+from maildrop.durable import is_there, open_to_read, translate, translated
 from maildrop.errors import AccessDenied, MailboxInUse
 from maildrop.storage.index.host import Host
 from maildrop.storage.mbox.locks import METHODS, MboxLock
@@ -88,7 +88,7 @@ class MboxFile:
     @property
     def interrupted(self) -> bool:
         """Whether a rewrite is under way, or was when its process died."""
-        return os.path.exists(self._journal)
+        return is_there(self._journal)
 
     @contextlib.contextmanager
     def reading(

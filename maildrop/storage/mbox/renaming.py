@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
-from maildrop.durable import open_to_read, translated
+from maildrop.durable import is_there, open_to_read, translated
 from maildrop.errors import MailboxNameInvalid, ProtocolSyntaxError
 from maildrop.imap.wire.mailbox_name import decode, encode
 from maildrop.storage.index.host import Host
@@ -84,7 +84,7 @@ class Renaming:
 
     def go_on(self) -> None:
         """Somebody may have died while renaming."""
-        if os.path.lexists(self._path):
+        if is_there(self._path):
             with self._locked():
                 self._finish()
 
@@ -107,13 +107,13 @@ class Renaming:
         disk = self._host.disk
         (old, control), (new, target) = self._places(name), self._places(new_name)
         with still_if_there(control, self._host):
-            if os.path.isdir(control) and not os.path.lexists(target):
+            if is_there(control) and not is_there(target):
                 disk.make_directories(os.path.dirname(target))
                 disk.rename(control, target)
-            if os.path.lexists(old) and not os.path.lexists(new):
+            if is_there(old) and not is_there(new):
                 disk.rename(old, new)
         for path in {os.path.dirname(p) for p in (old, new, control, target)}:
-            if os.path.isdir(path):
+            if is_there(path):
                 disk.synchronize_directory(path)
         for special, use in self._special.pairs():
             if special == name or special.startswith(name + "/"):
@@ -123,6 +123,6 @@ class Renaming:
 
 def still_if_there(control: str, host: Host) -> AbstractContextManager[None]:
     """Keep everybody from the ledger of a mailbox, if it has one."""
-    if os.path.exists(os.path.join(control, LOG)):
+    if is_there(os.path.join(control, LOG)):
         return still(control, host)
     return contextlib.nullcontext()

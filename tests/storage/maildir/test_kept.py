@@ -1,18 +1,32 @@
 """Expunged messages of a Maildir: what others see of them, and what goes wrong."""
 
+import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from maildrop.durable import Disk
+from maildrop.errors import StorageFailure
 from maildrop.mailbox.flags import SEEN
 from maildrop.mailbox.keeping import Keeping
 from maildrop.storage.maildir.kept import KeptFile
 from maildrop.storage.maildir.store import MaildirStore
 from tests.storage.contract import add, flags, keywords, message, opened, uids
 from tests.storage.maildir.conftest import OpenStore
+
+
+def failing(call: Callable[..., object], path: str) -> Callable[..., object]:
+    """A disk that cannot be read where a path has that in it."""
+
+    def failed(*arguments: object, **named: object) -> object:
+        if path in str(arguments[0]):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return call(*arguments, **named)
+
+    return failed
 
 
 @pytest.fixture
@@ -111,6 +125,36 @@ def test_a_shelf_that_cannot_be_used_keeps_nothing(
     assert uids(inbox) == []
     assert list(elsewhere.iterdir()) == []
     assert list((root / "cur").iterdir()) == list((root / "new").iterdir()) == []
+
+
+def test_a_deleted_mailbox_that_cannot_be_listed_is_no_empty_one(
+    store: MaildirStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("Work")
+    work = opened(store, "Work")
+    add(work, message("1"))
+    work.close()
+    store.delete("Work")
+    inbox = opened(store)
+    inbox.expunge(add(inbox, message("2")), None)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", failing(os.scandir, "/maildrop.kept."))
+        store.restore([one for one in store.kept() if one.mailbox == "INBOX"])
+        with pytest.raises(StorageFailure):
+            store.give_up(0.0)
+    assert [store.read_kept(one) for one in store.kept()] == [message("1")]
+
+
+def test_a_file_that_cannot_be_looked_for_is_not_passed_over(
+    store: MaildirStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = opened(store)
+    inbox.expunge(add(inbox, message("1")), None)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", failing(os.stat, "/maildrop.kept/"))
+        with pytest.raises(StorageFailure):
+            store.restore(store.kept())
+    assert len(store.restore(store.kept())) == 1
 
 
 def test_names_that_are_too_long_are_made_shorter(
