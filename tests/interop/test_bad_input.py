@@ -166,7 +166,8 @@ def test_a_wrong_password_and_an_unknown_user_are_the_same(
     unknown = timed(hashed, port, login, "nobody-here", "tulip-7")
     assert known[0].startswith(start)
     assert known[0] == unknown[0]
-    assert abs(known[1] - unknown[1]) < 0.3  # seconds; the delay alone is 1
+    # Seconds: the delay is that of a first guess; of a second one it would be 2.
+    assert all(1 <= seconds < 2 for _, seconds in (known, unknown))
     assert "tulip-7" not in hashed.log()
 
 
@@ -174,12 +175,12 @@ def test_one_guess_after_another_takes_longer_and_hurts_nobody_else(
     hashed: Server,
 ) -> None:
     times = [timed(hashed, "imap", _imap, MBOX.name, guess)[1] for guess in "abb"]
-    assert times[1] > times[0] + 0.5
+    assert times[0] < 2 <= times[1]  # seconds: twice the delay of the first
     # A program with one outdated password waits no longer each time.
-    assert times[2] < times[1] + 0.5
+    assert times[2] < 4
     answer, seconds = timed(hashed, "pop3", _pop3, MBOX.name, PASSWORD)
     assert answer.startswith(b"+OK")
-    assert seconds < 0.9
+    assert seconds < 2  # as long as another guess would take
 
 
 @pytest.mark.parametrize("port", ["imap", "pop3", "submission"])
@@ -288,6 +289,7 @@ def test_no_detail_of_an_address_leads_out_of_the_mail_directory(
     server: Server, user: User, detail: str
 ) -> None:
     """A detail that names no folder is mail for INBOX."""
+    deliver(server, user, message("inbox"))
     before = _tree(server, user)
     count = len(imap_messages(server, user))
     with Wire(server, "lmtp") as wire:
