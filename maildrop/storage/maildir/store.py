@@ -410,7 +410,7 @@ class MaildirStore:
         for name, _ in special:
             with contextlib.suppress(MailboxExists):
                 self.create(name)
-            self.subscribe(name)
+        self._subscriptions.add(*[name for name, _ in special])
         self._special.add_all(special)  # last: its being there says that all is done
 
     # -- quota

@@ -64,16 +64,25 @@ class Subscriptions:
         """Of lines that name one mailbox only the first stays."""
         self._rewrite(self._firsts)
 
-    def add(self, name: str) -> None:
-        """Put a name in."""
-        if name not in self.names():
-            self._change(name, lambda lines, line: [*lines, line])
+    def add(self, *names: str) -> None:
+        """Put names in, all at once."""
+        known = self.names()
+        new = dict.fromkeys(name for name in names if name not in known)
+        if new:
+            self._rewrite(
+                lambda lines, separator: [
+                    *lines,
+                    *[self._line(name, separator) for name in new],
+                ]
+            )
 
     def remove(self, name: str) -> None:
         """Take a name out."""
         if name in self.names():
-            self._change(
-                name, lambda lines, line: [known for known in lines if known != line]
+            self._rewrite(
+                lambda lines, separator: [
+                    line for line in lines if line != self._line(name, separator)
+                ]
             )
 
     def _read(self) -> tuple[str, list[bytes]]:
@@ -87,13 +96,6 @@ class Subscriptions:
         if octets.startswith(_HEADER):
             return "\t", _lines(octets[len(_HEADER) :])
         return self._separator, _lines(octets)
-
-    def _change(
-        self, name: str, change: Callable[[list[bytes], bytes], list[bytes]]
-    ) -> None:
-        self._rewrite(
-            lambda lines, separator: change(lines, self._line(name, separator))
-        )
 
     def _rewrite(self, change: Callable[[list[bytes], str], list[bytes]]) -> None:
         with locked(self._lock, self._host):

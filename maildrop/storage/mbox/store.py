@@ -411,7 +411,7 @@ class MboxStore:
         for name, _ in special:
             if self._kind(name) is None:
                 self.create(name)
-            self.subscribe(name)
+        self._subscribed.add(*[name for name, _ in special])
         self._special.add_all(special)  # last: its being there says that all is done
 
     def _make_directories(self, path: str) -> None:

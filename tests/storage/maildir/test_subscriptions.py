@@ -18,6 +18,12 @@ def test_a_new_file_is_of_version_two(tmp_path: Path) -> None:
     assert on(tmp_path).names() == ["Entwürfe", "Work/Mai"]
 
 
+def test_names_added_together_are_there_once_each(tmp_path: Path) -> None:
+    on(tmp_path).add("B")
+    on(tmp_path).add("C", "B", "A", "C")
+    assert (tmp_path / "subscriptions").read_bytes() == b"V\t2\n\nB\nC\nA\n"
+
+
 def test_a_file_of_version_one_stays_one(tmp_path: Path) -> None:
     file = tmp_path / "subscriptions"
     file.write_bytes(b"INBOX\nWork.Mai\n")
