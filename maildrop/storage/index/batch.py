@@ -71,7 +71,7 @@ def _u32(numbers: Sequence[int]) -> bytes:
 
 
 def _texts(texts: Sequence[bytes]) -> bytes:
-    return b"".join([text + b"\0" for text in texts])
+    return b"\0".join((*texts, b""))
 
 
 class NewRows:

@@ -89,7 +89,7 @@ class Names:
         if not names:
             return
         start = self._blob + len(self._tail)
-        lengths = (len(name) + 1 for name in names)
+        lengths = [len(name) + 1 for name in names]
         starts = itertools.accumulate(lengths, initial=start)
         self.offsets.extend(itertools.islice(starts, len(names)))
         self._tail += b"\0".join(names)

@@ -49,6 +49,8 @@ _WITH_CRLF: Final = re.compile(rb",W=(\d{1,10})(?![^,])")
 _PLACE: Final = re.compile(rb"V[0-9A-F]+I[0-9A-F]+(?=Q)")
 #: RFC 1939 section 7: one to 70 characters from %x21 to %x7E.
 _UIDL: Final = re.compile(rb"[!-~]{1,70}")
+#: More than any number of microseconds in a name.
+_SECOND: Final = 10**9
 _ORDER: Final = re.compile(rb"(\d{1,19})\.(?:M(\d{1,9}))?")
 
 
@@ -64,12 +66,15 @@ def sizes(base: bytes) -> tuple[int | None, int | None]:
     return int(size[1]) if size else None, int(message[1]) if message else None
 
 
-def order(name: bytes) -> tuple[int, int, bytes]:
-    """Sorts names by the time of their delivery."""
+def moment(seconds: bytes, micros: bytes | None) -> int:
+    """Sorts by the time of delivery, given by its digits in a name."""
+    return int(seconds) * _SECOND + int(micros or 0)
+
+
+def order(name: bytes) -> tuple[int, bytes]:
+    """Sorts names by the time of their delivery, those that do not say it first."""
     found = _ORDER.match(name)
-    if found is None:
-        return 0, 0, name
-    return int(found[1]), int(found[2] or 0), name
+    return moment(found[1], found[2]) if found else 0, name
 
 
 def uidl(base: bytes) -> bytes:

@@ -25,7 +25,7 @@ from maildrop.storage.index.columns import U32
 from maildrop.storage.index.fragments import Fragments, cacheable
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.ledger import Ledger
-from maildrop.storage.maildir.arriving import arrivals
+from maildrop.storage.maildir.arriving import Arrivals, arrivals
 from maildrop.storage.maildir.contents import Contents, Mark, written
 from maildrop.storage.maildir.delivery import finish
 from maildrop.storage.maildir.folder import INODE_BITS, Folder
@@ -37,7 +37,6 @@ from maildrop.storage.maildir.names import (
     Letters,
     base_of,
     new_base,
-    order,
     sizes,
 )
 from maildrop.storage.maildir.scan import NEW, Findings, compare, split
@@ -346,7 +345,7 @@ class Reconciler:
 
     # -- writing
 
-    def _write(self, findings: Findings, batch: Batch) -> list[int]:
+    def _write(self, findings: Findings, batch: Batch) -> "array[int]":
         """Returns the inodes of the files that get a row."""
         changed = self._write_moved(findings.moved, batch)
         if not (changed or findings.missing or findings.new):
@@ -357,22 +356,27 @@ class Reconciler:
             self._forget_notes([uids[row] for row in findings.missing], batch)
         uid = self._ledger.table.uid_next
         self._now = int(self._host.clock())
-        arrived = sorted(findings.new.items(), key=lambda item: order(item[0]))
-        inodes: list[int] = []
-        keep = len(arrived) <= _READ_MAX
-        files = iter(arrived)
-        while found := arrivals(self._folder, files, findings.kept):
-            run, other = found
-            batch.extend(uid, run.sizes, run.dates, run.flags, run.names, self._now)
-            inodes += run.inodes
-            uid += len(run.names)
-            if other is not None:
-                base, path = other
-                before = findings.kept.get(base, 0)
-                inode = self._append(uid, path, before, batch, keep=keep)
-                if inode:
-                    inodes.append(inode)
-                    uid += 1
+        inodes = array(U32)
+        keep = len(findings.new) <= _READ_MAX
+        for found in arrivals(self._folder, findings.new, findings.kept):
+            if isinstance(found, Arrivals):
+                batch.extend(
+                    uid,
+                    found.sizes,
+                    found.dates,
+                    found.flags,
+                    found.names,
+                    self._now,
+                )
+                inodes.extend(found.inodes)
+                uid += len(found.names)
+                continue
+            base, path = found
+            before = findings.kept.get(base, 0)
+            inode = self._append(uid, path, before, batch, keep=keep)
+            if inode:
+                inodes.append(inode)
+                uid += 1
         return inodes
 
     def _forget_notes(self, uids: Sequence[int], batch: Batch) -> None:

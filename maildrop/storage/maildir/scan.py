@@ -96,7 +96,9 @@ def compare(
     """
     findings = Findings()
     if not expected:
-        findings.new = {base_of(split(path)[0]): path for path in listed}
+        findings.new = {
+            path.partition(b":")[0].removeprefix(NEW): path for path in listed
+        }
         if len(findings.new) == len(listed) and b"" not in findings.new:
             return findings
         findings.new.clear()

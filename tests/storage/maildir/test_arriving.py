@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from maildrop.mailbox.flags import ANSWERED, FLAGGED, SEEN
-from maildrop.storage.maildir.arriving import File, arrivals
+from maildrop.storage.maildir.arriving import Arrivals, File, arrivals
 from maildrop.storage.maildir.folder import Folder
 from maildrop.storage.maildir.names import IN_NEW, base_of, sizes
 from maildrop.storage.maildir.scan import split
@@ -37,16 +37,14 @@ def folder(root: Path, open_store: OpenStore) -> Folder:
 
 def test_a_run_has_all_that_names_and_times_say(root: Path, folder: Folder) -> None:
     files = put(root, BASE + b":2,FS", b"/5" + BASE, b"6" + BASE + b":2,R")
-    found = arrivals(folder, iter(files), ())
-    assert found is not None
-    run, other = found
-    assert other is None
+    (run,) = arrivals(folder, dict(files), ())
+    assert isinstance(run, Arrivals)
     assert run.names == [base for base, _ in files]
     assert list(run.sizes) == [21] * 3
     assert list(run.dates) == [1000] * 3
     assert list(run.flags) == [FLAGGED | SEEN, IN_NEW, ANSWERED]
     listed = folder.list_new(b"/") | folder.list_cur()
-    assert run.inodes == [listed[path] for _, path in files]
+    assert list(run.inodes) == [listed[path] for _, path in files]
     folder.close()
 
 
@@ -67,39 +65,41 @@ def test_a_run_has_all_that_names_and_times_say(root: Path, folder: Folder) -> N
 )
 def test_any_other_file_ends_a_run(root: Path, folder: Folder, name: bytes) -> None:
     files = put(root, BASE + b":2,S", name, b"3" + BASE + b":2,")
-    rest = iter(files)
-    found = arrivals(folder, rest, ())
-    assert found is not None
-    assert found[0].names == [files[0][0]]
-    assert found[1] == files[1]
-    found = arrivals(folder, rest, ())
-    assert found is not None
-    assert found[0].names == [files[2][0]]
-    assert arrivals(folder, rest, ()) is None
+    run, other, rest = arrivals(folder, dict(files), ())
+    assert isinstance(run, Arrivals)
+    assert run.names == [files[0][0]]
+    assert other == files[1]
+    assert isinstance(rest, Arrivals)
+    assert rest.names == [files[2][0]]
     folder.close()
 
 
 def test_a_file_that_was_another_message_ends_a_run(root: Path, folder: Folder) -> None:
     files = put(root, BASE + b":2,S")
-    found = arrivals(folder, iter(files), {BASE: 3})
-    assert found is not None
-    assert not found[0].names
-    assert found[1] == files[0]
+    assert list(arrivals(folder, dict(files), {BASE: 3})) == files
     folder.close()
 
 
 NAMES = st.builds(
-    b"%d.host%b%b".__mod__,
+    b"%d%b%b%b".__mod__,
     st.tuples(
-        st.integers(1, 99),
+        st.integers(1, 20),
+        st.sampled_from([b".host", b".M2P1.host", b".M10P1.host", b"host"]),
         st.sampled_from([b"", b",S=18,W=21", b",W=21", b",S=18", b",S=9,W=9"]),
         st.sampled_from([b":2,", b":2,S", b":2,FRS", b":2,SF", b":2,Sb", b"", b":1,"]),
     ),
 )
 
 
+def delivered(base: bytes) -> tuple[int, int, bytes]:
+    """Second and microsecond of a name, and the name."""
+    seconds, dot, rest = base.partition(b".")
+    micros = rest[1:].partition(b"P")[0] if rest.startswith(b"M") else b"0"
+    return (int(seconds), int(micros), base) if dot else (0, 0, base)
+
+
 @given(names=st.lists(NAMES, unique_by=base_of, max_size=8))
-def test_all_files_get_a_row_whether_they_make_runs_or_not(
+def test_all_files_come_in_the_order_of_their_delivery(
     names: list[bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     root = tmp_path_factory.mktemp("maildir")
@@ -107,14 +107,13 @@ def test_all_files_get_a_row_whether_they_make_runs_or_not(
         (root / part).mkdir()
     files = put(root, *names)
     folder = Folder(str(root))
-    rest = iter(files)
     met = []
-    while found := arrivals(folder, rest, ()):
-        run, other = found
-        met += run.names
-        for base, size in zip(run.names, run.sizes, strict=True):
+    for found in arrivals(folder, dict(files), ()):
+        if not isinstance(found, Arrivals):
+            met.append(found[0])
+            continue
+        met += found.names
+        for base, size in zip(found.names, found.sizes, strict=True):
             assert sizes(base) == (len(TEXT), size)
-        if other is not None:
-            met.append(other[0])
-    assert met == [base for base, _ in files]
+    assert met == sorted((base for base, _ in files), key=delivered)
     folder.close()
