@@ -3,6 +3,7 @@
 In this file:
     Folder      new/, cur/ and tmp/
     canonical   a message with CRLF line ends, for what stands in a file
+    with_crlf   the same for a file that has nothing but LF
 
 Line ends: a file is kept with LF, so that other programs can read it, and sent with
 CRLF.  A file of the size that the message has is sent as it is: such is one that was
@@ -209,14 +210,18 @@ def canonical(octets: bytes, size: int) -> bytes:
     """
     if len(octets) == size:
         return octets
-    if len(octets) > _PIECE:
-        # In pieces, so that a large message holds no other thread up for long.
-        starts = range(0, len(octets), _PIECE)
-        pieces = [octets[at : at + _PIECE].replace(b"\n", b"\r\n") for at in starts]
-        message = b"".join(pieces)
-    else:
-        message = octets.replace(b"\n", b"\r\n")
+    message = with_crlf(octets)
     if len(message) != size and b"\r\n" in octets:
         # Some lines, or all, end with CRLF already.
         message = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     return message
+
+
+def with_crlf(octets: bytes) -> bytes:
+    """A CRLF for each LF."""
+    if len(octets) <= _PIECE:
+        return octets.replace(b"\n", b"\r\n")
+    # In pieces, so that a large message holds no other thread up for long.
+    starts = range(0, len(octets), _PIECE)
+    pieces = [octets[at : at + _PIECE].replace(b"\n", b"\r\n") for at in starts]
+    return b"".join(pieces)

@@ -1,18 +1,20 @@
 """Files that hold another message than they did, and those that only look so."""
 
 import os
+import re
 import shutil
 from array import array
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
 from maildrop.durable import Content
 from maildrop.errors import MessageExpunged
 from maildrop.mailbox.flags import FLAGGED, SEEN, FlagChange, Operation
 from maildrop.mailbox.interfaces import NewMessage
 from maildrop.mailbox.table import MessageTable
-from maildrop.storage.maildir.contents import Inodes
+from maildrop.storage.maildir.contents import Inodes, written
 from maildrop.storage.maildir.mailbox import MaildirMailbox
 from tests.storage.maildir.conftest import OpenStore
 from tests.ticking import ticked
@@ -43,6 +45,16 @@ def put(path: Path, octets: bytes) -> None:
     beside.write_bytes(octets)
     beside.rename(path)
     ticked(path.parent)
+
+
+@given(st.text(alphabet="a\r\n", max_size=12).map(str.encode))
+def test_each_line_of_a_file_ends_with_crlf(octets: bytes) -> None:
+    assert written(octets) == re.sub(rb"(?<!\r)\n", b"\r\n", octets)
+
+
+def test_a_large_file_is_no_exception() -> None:
+    octets = b"line\n" * 500_000
+    assert written(octets) == octets.replace(b"\n", b"\r\n")
 
 
 @pytest.mark.parametrize("octets", [b"Subject: two\n\nbody of two\n", b"longer" * 9])
