@@ -7,7 +7,7 @@ In this file:
 
 Cron, scripts and mail programs call ``sendmail`` all the time and wait for it.  So only
 what a mode needs is imported: for a message neither the command line's library nor the
-schema of the configuration, nor Twisted.
+schema of the configuration, nor Twisted, nor ``dataclasses``.
 
 As ``sendmail`` no configuration is looked for in the working directory, which may be
 anybody's.

@@ -28,7 +28,7 @@ from twisted.logger import Logger
 
 from maildrop.app.privileges import Rights
 from maildrop.app.schema_store import QuotaWarning
-from maildrop.delivery.received import date_time
+from maildrop.delivery.date_time import date_time
 from maildrop.durable import Content, open_to_read
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account

@@ -40,7 +40,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from maildrop.delivery.received import date_time
+from maildrop.delivery.date_time import date_time
 from maildrop.queue.entry import Entry, Kind, Waiting
 
 #: Octets of a header that are returned.

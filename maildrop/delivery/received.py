@@ -10,7 +10,6 @@ In this file:
     hops           how many Received fields a header has
     delivered_to   the addresses that a header says the message was delivered to
     gap            the empty line that a message without a header needs before it
-    date_time      a date as RFC 5322 section 3.3 writes it
 
 Format: RFC 5321 section 4.4; the words after "with" are those of RFC 3848 and RFC 6531
 section 4.3.  Delivered-To: RFC 9228.
@@ -21,18 +20,13 @@ letters, digits and ``.:_[]-``, so it cannot end the field or pose as a comment.
 
 import mmap
 import re
-import time
 from dataclasses import dataclass
 from typing import Final
 
+from maildrop.delivery.date_time import date_time
 from maildrop.smtp.wire.path import Path
 
 _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
 _RECEIVED: Final = re.compile(rb"(?:^|\n)[Rr][Ee][Cc][Ee][Ii][Vv][Ee][Dd][ \t]*:")
 _DELIVERED_TO: Final = re.compile(
     rb"(?:^|\n)[Dd][Ee][Ll][Ii][Vv][Ee][Rr][Ee][Dd]-[Tt][Oo][ \t]*:[ \t]*([^\r\n]*)"
@@ -82,15 +76,6 @@ def protocol(
     if base == "SMTP":
         return base  # RFC 3848 has no SMTPS: without EHLO there is neither TLS nor AUTH
     return base + "S" * encrypted + "A" * authenticated
-
-
-def date_time(seconds: float) -> str:
-    """``Sun, 22 Nov 2026 01:50:37 +0000``."""
-    t = time.gmtime(seconds)
-    return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday} {_MONTHS[t.tm_mon - 1]} {t.tm_year} "
-        f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} +0000"
-    )
 
 
 def _literal(address: str) -> str:

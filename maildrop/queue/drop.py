@@ -52,8 +52,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from maildrop.durable import Disk, translated
 from maildrop.errors import LimitExceeded, PermanentError, StorageFailure
@@ -78,8 +77,7 @@ class Unfit(PermanentError):
     """What lies there is no message that can be taken; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(NamedTuple):
     """A message as it is handed in.
 
     Attributes:
@@ -99,8 +97,7 @@ class Dropped:
     protocol: str = "local"
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(NamedTuple):
     """The file of a message that waits to be taken.
 
     Attributes:
@@ -210,7 +207,7 @@ def _remove(disk: Disk, path: str) -> None:
 
 def _first(dropped: Dropped, message: bytes) -> bytes:
     """All that stands before the message."""
-    head = json.dumps(asdict(dropped), separators=(",", ":")).encode()
+    head = json.dumps(dropped._asdict(), separators=(",", ":")).encode()
     if len(head) > HEAD_MAX or len(dropped.recipients) > RECIPIENTS_MAX:
         raise LimitExceeded(
             f"{len(dropped.recipients)} recipients, {len(head)} octets: at most "

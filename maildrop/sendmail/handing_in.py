@@ -20,11 +20,10 @@ import os
 import pwd
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
-from maildrop.delivery.received import date_time
+from maildrop.delivery.date_time import date_time
 from maildrop.durable import Disk
 from maildrop.errors import LimitExceeded
 from maildrop.queue.drop import Dropped, Waits, put
@@ -38,8 +37,7 @@ _DOTS: Final = (b".\n", b".\r\n")
 _PIECE: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls.
 
     Attributes:
@@ -51,8 +49,7 @@ class Caller:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(NamedTuple):
     """What was handed in.
 
     Attributes:

@@ -25,7 +25,6 @@ with a control character is refused.  Each octet is looked at a fixed number of 
 import re
 from binascii import b2a_base64
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from maildrop.errors import LimitExceeded, PermanentError, ProtocolSyntaxError
@@ -59,7 +58,6 @@ class NoAddress(PermanentError):
     """What was given is no address; the text shows it."""
 
 
-@dataclass(slots=True)
 class Letter:
     """A message.
 
@@ -68,8 +66,11 @@ class Letter:
         body: What follows the empty line.
     """
 
-    fields: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytes = b""
+    __slots__ = ("body", "fields")
+
+    def __init__(self, fields: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.fields = fields
+        self.body = body
 
     @classmethod
     def read(cls, octets: bytes) -> "Letter":

@@ -33,7 +33,6 @@ Security: no option names a program, or a file that is written.
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from maildrop.errors import PermanentError
@@ -75,7 +74,6 @@ _ATTACHED: Final = frozenset("dqDMT")
 _PLAIN: Final = frozenset("GIUimnstvx")
 
 
-@dataclass(slots=True)
 class Options:
     """What was asked for.
 
@@ -94,18 +92,19 @@ class Options:
         verbose: Tell what is done.
     """
 
-    mode: Mode = Mode.MESSAGE
-    recipients: list[str] = field(default_factory=list)
-    extract: bool = False
-    dots: bool = True
-    sender: str | None = None
-    name: str | None = None
-    notify: tuple[str, ...] = ()
-    ret: str = ""
-    envelope_id: str = ""
-    entry: str = ""
-    file: str | None = None
-    verbose: bool = False
+    def __init__(self, mode: Mode = Mode.MESSAGE) -> None:
+        self.mode = mode
+        self.recipients: list[str] = []
+        self.extract = False
+        self.dots = True
+        self.sender: str | None = None
+        self.name: str | None = None
+        self.notify: tuple[str, ...] = ()
+        self.ret = ""
+        self.envelope_id = ""
+        self.entry = ""
+        self.file: str | None = None
+        self.verbose = False
 
 
 def parse(arguments: Sequence[str], called: str = "sendmail") -> Options:

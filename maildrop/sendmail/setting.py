@@ -16,9 +16,8 @@ Errors: ``ConfigurationError`` for a file that is missing or no TOML.
 import os
 import re
 import tomllib
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from maildrop.errors import ConfigurationError
 
@@ -31,8 +30,7 @@ _OCTETS: Final = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:I?B)?", re.IGNORECASE)
 _POWERS: Final = "KMGT"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """The settings.
 
     Attributes:

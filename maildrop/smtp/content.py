@@ -19,9 +19,10 @@ from typing import Final
 from twisted.logger import Logger
 
 from maildrop.delivery.agent import Envelope, header_of
+from maildrop.delivery.date_time import date_time
 from maildrop.delivery.filters import Action
 from maildrop.delivery.outcome import Outcome
-from maildrop.delivery.received import Trace, date_time, message_id, protocol
+from maildrop.delivery.received import Trace, message_id, protocol
 from maildrop.durable import Content
 from maildrop.errors import MaildropError, MessageTooLarge, TemporaryError
 from maildrop.queue.entry import Options

@@ -2,7 +2,9 @@
 
 import io
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,31 @@ class Command:
         status = run([f"--config={self.config}", *arguments])
         captured = self._capture.readouterr()
         return Outcome(status, captured.out, captured.err)
+
+
+#: Runs a command as the console script does; prints what it loaded.
+_LOADING = """
+import sys
+before = set(sys.modules)
+from maildrop.admin.entry import run
+status = run(["maildrop", *sys.argv[1:]])
+print(*sorted(set(sys.modules) - before), sep="\\n")
+sys.exit(status)
+"""
+
+
+def loaded(command: Command, *arguments: str, given: bytes) -> frozenset[str]:
+    """The modules that a command loads in an interpreter of its own; it succeeds."""
+    words = [sys.executable, "-c", _LOADING, f"--config={command.config}", *arguments]
+    done = subprocess.run(words, input=given, capture_output=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr.decode()
+    return frozenset(done.stdout.decode().split())
+
+
+def within(names: frozenset[str], packages: Collection[str]) -> list[str]:
+    """Those names that are one of the packages, or in one."""
+    ends = tuple(f"{package}." for package in packages)
+    return [name for name in names if f"{name}.".startswith(ends)]
 
 
 class Input:

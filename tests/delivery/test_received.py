@@ -8,7 +8,6 @@ from hypothesis import given, strategies as st
 
 from maildrop.delivery.received import (
     Trace,
-    date_time,
     delivered_to,
     gap,
     head,
@@ -87,11 +86,6 @@ def test_the_word_after_with(facts: str, word: str) -> None:
         utf8="u" in facts,
     )
     assert found == word
-
-
-def test_dates() -> None:
-    """RFC 5322 section 3.3."""
-    assert date_time(0) == "Thu, 1 Jan 1970 00:00:00 +0000"
 
 
 def test_the_head_of_a_copy() -> None:

@@ -26,9 +26,7 @@ Security: no control character, no octet that is not UTF-8, and no space outside
 quotes passes, so that a path can be put into a header field or a log line as it is.
 """
 
-import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from maildrop.errors import ProtocolSyntaxError
@@ -58,9 +56,10 @@ class Utf8NotAllowed(ProtocolSyntaxError):
     """An address in UTF-8 without SMTPUTF8 (RFC 6531 section 3.5)."""
 
 
-@dataclass(frozen=True, slots=True)
 class Path:
-    """A mailbox as the wire names it.
+    """A mailbox as the wire names it: a value, never changed.
+
+    No dataclass, for ``sendmail`` needs it and is started all the time.
 
     Attributes:
         local: The local part, without quotes and backslashes.
@@ -68,8 +67,22 @@ class Path:
             nothing.
     """
 
-    local: str
-    domain: str
+    __slots__ = ("domain", "local")
+
+    def __init__(self, local: str, domain: str) -> None:
+        self.local: Final = local
+        self.domain: Final = domain
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Path):
+            return NotImplemented
+        return self.local == other.local and self.domain == other.domain
+
+    def __hash__(self) -> int:
+        return hash((self.local, self.domain))
+
+    def __repr__(self) -> str:
+        return f"Path({self.local!r}, {self.domain!r})"
 
     def __str__(self) -> str:
         """As it stands between angle brackets, quoted where that is needed."""
@@ -155,6 +168,8 @@ def _check_domain(domain: str) -> None:
         ):
             raise ProtocolSyntaxError("not a domain")
         return
+    import ipaddress  # noqa: PLC0415 (hardly an address needs it)
+
     inner = domain[1:-1]
     try:
         if inner[:5].upper() == "IPV6:":
