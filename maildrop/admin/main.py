@@ -2,7 +2,7 @@
 
 In this file:
     maildrop    the group of all commands
-    COMMANDS    their names
+    COMMANDS    their names, and what each is for
     main        entry point of the console script
 
 Exit status: that of sysexits(3); see ``outcome``.
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
-from maildrop import __version__
 from maildrop.admin.outcome import (
     EX_CANTCREAT,
     EX_CONFIG,
@@ -34,34 +34,39 @@ from maildrop.errors import (
     TemporaryError,
 )
 
-#: The commands; each is in the file of its name.
-COMMANDS: Final = (
-    "adopt",
-    "aliases",
-    "check",
-    "completion",
-    "config",
-    "deliver",
-    "demo",
-    "etrn",
-    "explain",
-    "export",
-    "housekeeping",
-    "import",
-    "install-sendmail",
-    "kick",
-    "queue",
-    "quota",
-    "reload",
-    "release",
-    "sendmail",
-    "status",
-    "stop",
-    "undelete",
-    "user",
-    "who",
-    "why",
-)
+#: The commands, each in the file of its name, and what the list of them says.
+COMMANDS: Final = {
+    "adopt": "Take over the mail at PATH, or of all users, from another "
+    "server, in place",
+    "aliases": "Look up aliases, virtual aliases and .forward files, and check them",
+    "check": "Check the mail of USER, or of all users, for damage",
+    "completion": "Print the completion script of a shell",
+    "config": "Check, show and explain the configuration",
+    "deliver": "Store the message on standard input; it is on disk when "
+    "this ends with 0",
+    "demo": "Run a whole server to try in DIRECTORY (maildrop-demo if not named)",
+    "etrn": "Ask SERVER to send what waits there for DOMAINs (ETRN, RFC 1985)",
+    "explain": "Tell what would become of a message for RECIPIENT, and why; do nothing",
+    "export": "Export the mailboxes of USER to TARGET",
+    "housekeeping": "Expunge what expired, give up what was kept for long "
+    "enough, and tidy up",
+    "import": "Import mail from each SOURCE into the mailboxes of USER",
+    "install-sendmail": "Make sendmail, mailq and newaliases in DIRECTORY, such as "
+    "/usr/local/sbin",
+    "kick": "End sessions: by number, as `maildrop who` lists them, by "
+    "user or by address",
+    "queue": "Show and change mail that waits",
+    "quota": "Show how much mail USER has, or every user",
+    "reload": "Let maildrop take up changes of the configuration and the certificate",
+    "release": "Write another server's files beside the mail of USER, or of all users",
+    "sendmail": "Send the message on standard input to the addresses in ARGUMENTS",
+    "status": "Tell whether maildrop runs (exit status 69 if not), and how it does",
+    "stop": "End maildrop: sessions are told, mailboxes closed",
+    "undelete": "Bring back messages that USER expunged, with their flags and mailbox",
+    "user": "Add, change, remove and list users",
+    "who": "List the sessions: user, protocol, client, since when, mailbox, octets",
+    "why": "Tell what became of KEY, and why",
+}
 
 
 class Commands(click.Group):
@@ -70,6 +75,25 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""
         return list(COMMANDS)
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """The list of them, for which none is loaded."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """What a word may become, for which none is loaded."""
+        found = [
+            CompletionItem(name, help=text)
+            for name, text in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One of them."""
@@ -90,7 +114,7 @@ class Commands(click.Group):
     help="The configuration; else conf/maildrop.toml, else "
     "/etc/maildrop/maildrop.toml.",
 )
-@click.version_option(__version__, prog_name="maildrop", message="%(prog)s %(version)s")
+@click.version_option(package_name="maildrop", message="%(prog)s %(version)s")
 @click.pass_context
 def maildrop(context: click.Context, config_file: str | None) -> None:
     """Administer maildrop, the mail server (which runs as `twistd maildrop`)."""

@@ -14,9 +14,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from maildrop.app.config import Reading, find, load, read
 
@@ -84,10 +81,7 @@ def listing(
         return
     texts = [[_shown(value) for value in row] for row in rows]
     if sys.stdout.isatty():
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-        for row in texts:
-            table.add_row(*(Text(text) for text in row))
-        Console().print(table)
+        _table(columns, texts)
         return
     widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
     for row in [list(columns), *texts]:
@@ -95,6 +89,18 @@ def listing(
             text.ljust(width) for text, width in zip(row, widths, strict=True)
         )
         click.echo(line.rstrip())
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows on a terminal, which alone needs the library."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(text) for text in row))
+    Console().print(table)
 
 
 def _shown(value: object) -> str:

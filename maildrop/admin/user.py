@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 
 import click
-from twisted.internet.task import Clock
 
 from maildrop.admin.outcome import (
     EX_CANTCREAT,
@@ -17,11 +16,12 @@ from maildrop.admin.outcome import (
     as_json as json_option,
     listing,
 )
-from maildrop.app.directory import open_users
+from maildrop.app.directory import Standing, open_users
 from maildrop.app.schema import Configuration
 from maildrop.auth import passwords
 from maildrop.auth.editing import Editor, UserExists, UserNotFound
 from maildrop.auth.entry import BadLine, Entry
+from maildrop.auth.stored import is_locked
 from maildrop.auth.users import User, Users
 from maildrop.durable import Disk
 from maildrop.errors import PermanentError
@@ -57,7 +57,7 @@ def _editor(configuration: Configuration) -> Editor:
 
 
 def _users(configuration: Configuration) -> Users:
-    return open_users(configuration, Clock())
+    return open_users(configuration, Standing())
 
 
 def _new_password(configuration: Configuration, scheme: str | None, stdin: bool) -> str:
@@ -243,7 +243,7 @@ def show(setting: Setting, name: str, as_json: bool) -> None:
     found = _users(configuration).lookup(name)
     if found is None:
         raise Failed(EX_DATAERR, "; ".join(_users(configuration).problems()))
-    locked = passwords.is_locked(found.password)
+    locked = is_locked(found.password)
     scheme = found.password.partition("}")[0].strip("{") if not locked else "locked"
     values = dict(zip(_COLUMNS, _row(found), strict=True))
     values |= {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from maildrop.admin.outcome import EX_DATAERR, Failed, Setting, as_json as json_option
-from maildrop.app.deciding import directory
+from maildrop.app.noting import directory
 from maildrop.decisions.finding import Decision, Story, find, stories
 from maildrop.decisions.telling import moment, shown, text
 from maildrop.durable import translate

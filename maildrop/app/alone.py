@@ -29,7 +29,6 @@ from maildrop.app.direct import Direct
 from maildrop.app.schema import Configuration
 from maildrop.decisions.recorder import Recorder
 from maildrop.decisions.trace import TraceIds
-from maildrop.delivery.actions import INBOX, ToMailbox
 from maildrop.delivery.mailboxes import leave, opened
 from maildrop.delivery.received import (
     delivered_to,
@@ -49,6 +48,7 @@ from maildrop.errors import (
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.bridge import Post
 from maildrop.mailbox.interfaces import NewMessage
+from maildrop.mailbox.names import INBOX
 from maildrop.mailbox.quota import Counted
 from maildrop.sendmail.letter import Letter, NoAddress, address_list
 from maildrop.smtp.wire.path import Path, path_of
@@ -240,10 +240,11 @@ class Alone:
             service="deliver",
             uid=self._uid,
         )
-        target = ToMailbox(account, folder or detail or INBOX)
         try:
             check_loop(stripped.header, path)
-            found = self._store(stripped, reverse, path, target, trace_id)
+            found = self._store(
+                stripped, reverse, path, account, folder or detail or INBOX, trace_id
+            )
         except MaildropError as error:
             self._recorder.note(
                 trace_id, "not delivered", recipient=path, why=str(error)
@@ -264,7 +265,8 @@ class Alone:
         stripped: Stripped,
         sender: Path | None,
         path: Path,
-        target: ToMailbox,
+        account: Account,
+        folder: str,
         trace_id: str,
     ) -> tuple[str, int]:
         field = received_here(
@@ -276,7 +278,7 @@ class Alone:
         )
         post = Post(self._direct.open, here, self._direct.rights.as_owner, Unwatched())
         try:
-            return at_once(_stored(post, target, message))
+            return at_once(_stored(post, account, folder, message))
         finally:
             content.close()
 
@@ -294,21 +296,21 @@ def check_loop(header: bytes, recipient: Path) -> None:
 
 
 async def _stored(
-    post: Post, target: ToMailbox, message: NewMessage
+    post: Post, account: Account, folder: str, message: NewMessage
 ) -> tuple[str, int]:
     try:
         try:
-            return await _appended(post, target, message)
+            return await _appended(post, account, folder, message)
         except MailboxVanished:  # renumbered or renamed under us: open it again
-            return await _appended(post, target, message)
+            return await _appended(post, account, folder, message)
     finally:
         await post.close()
 
 
 async def _appended(
-    post: Post, target: ToMailbox, message: NewMessage
+    post: Post, account: Account, folder: str, message: NewMessage
 ) -> tuple[str, int]:
-    mailbox = await opened(post, target)
+    mailbox = await opened(post, account, folder)
     try:
         [uid] = await mailbox.append([message])
         return mailbox.name, uid

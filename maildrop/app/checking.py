@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from maildrop.app.direct import Direct
+from maildrop.app.inspecting import parts
 from maildrop.durable import Disk
 from maildrop.errors import MaildropError
 from maildrop.mailbox.account import Account
@@ -108,9 +109,9 @@ class Checking:
         account = self._direct.account(name)
         self._progress.user = name
         with self._direct.rights.as_owner(account):
-            parts = list(self._direct.parts(account))
-            self._progress.known += sum(part.count() for part in parts)
-            for part in parts:
+            found = list(parts(self._direct.stores, account))
+            self._progress.known += sum(part.count() for part in found)
+            for part in found:
                 yield from self._part(account, part)
 
     def _part(self, account: Account, part: Part) -> Iterator[Found]:

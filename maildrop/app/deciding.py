@@ -2,17 +2,10 @@
 
 In this file:
     Deciding      the diary of a process of the server
-    noting        a recorder for a command, whose notes are written at its end
-    directory     where the journal is
 
-Every process of the server writes to the same journal, and so does a command that may;
-one that may not (a user's own ``maildrop deliver``) keeps nothing.
+Every process of the server writes to the same journal; ``noting`` is what commands do.
 """
 
-import contextlib
-import os
-import time
-from collections.abc import Iterator
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -20,31 +13,15 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from maildrop.app.privileges import Rights
+from maildrop.app.noting import bounds_of, directory
 from maildrop.app.schema import Configuration
 from maildrop.app.threads import Pool
-from maildrop.decisions.journal import Bounds, Journal
-from maildrop.decisions.recorder import Diary, Notebook, Recorder
+from maildrop.decisions.journal import Journal
+from maildrop.decisions.recorder import Diary, Recorder
 from maildrop.decisions.trace import TraceIds
-from maildrop.mailbox.account import Account
 
-#: Nobody's in particular: what is touched with the server's own rights.
-_OURS: Final = Account("", "", "")
 #: Seconds between two looks for what is too old.
 PRUNE_EVERY: Final = 3600.0
-
-
-def directory(configuration: Configuration) -> str:
-    """Where the journal is."""
-    return os.path.join(configuration.state, "decisions")
-
-
-def _bounds(configuration: Configuration) -> Bounds | None:
-    """How much is kept; None for nothing."""
-    decisions = configuration.decisions
-    if not decisions.keep or not decisions.keep_octets:
-        return None
-    return Bounds(decisions.keep_octets, decisions.keep)
 
 
 class Deciding:
@@ -67,7 +44,7 @@ class Deciding:
         reactor: Any,  # noqa: ANN401
         ids: TraceIds,
     ) -> None:
-        bounds = _bounds(configuration)
+        bounds = bounds_of(configuration)
         self._reactor = reactor
         self._pool = Pool(reactor, "decisions", 1)
         self._journal = Journal(directory(configuration), bounds, reactor.seconds)
@@ -107,27 +84,3 @@ class Deciding:
 
     def _not_pruned(self, failure: Failure) -> None:
         self._log.failure("decisions not pruned", failure=failure)
-
-
-@contextlib.contextmanager
-def noting(configuration: Configuration, rights: Rights) -> Iterator[Recorder]:
-    """A recorder for a command, whose notes are written at its end.
-
-    Args:
-        configuration: Says how much is kept.
-        rights: The journal is written with those of the server.
-    """
-    ids = TraceIds(time.time, os.urandom)
-    bounds = _bounds(configuration)
-    if bounds is None or not os.access(configuration.state, os.W_OK):
-        yield Recorder(ids)
-        return
-    notebook = Notebook(ids, time.time)
-    try:
-        yield notebook
-    finally:
-        if notebook.notes:
-            journal = Journal(directory(configuration), bounds)
-            with contextlib.suppress(OSError), rights.as_owner(_OURS):
-                journal.write(notebook.notes)
-            journal.close()

@@ -13,11 +13,9 @@ missing, and those of the store.
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from twisted.internet.task import Clock
-
-from maildrop.app.directory import open_users
+from maildrop.app.directory import Standing, open_users
 from maildrop.app.privileges import Rights, rights
 from maildrop.app.schema import Configuration
 from maildrop.app.stores import Stores
@@ -25,7 +23,6 @@ from maildrop.errors import NoSuchUser
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
 from maildrop.mailbox.keeping import Keeping
-from maildrop.storage.findings import Part
 
 
 class Direct:
@@ -38,6 +35,10 @@ class Direct:
         configuration: Names the users and where their mail is.
         owners: How files of accounts are touched; None for what fits this process.
 
+    Attributes:
+        rights: How files of accounts are touched.
+        stores: Opens a store; called with the account's rights.
+
     Raises:
         ConfigurationError: The system lacks the account to work as.
     """
@@ -46,11 +47,11 @@ class Direct:
         self, configuration: Configuration, owners: Rights | None = None
     ) -> None:
         self.rights = owners or rights(configuration.user, os.geteuid())
-        self._users = open_users(configuration, Clock(), reach=self.rights.as_root)
+        self._users = open_users(configuration, Standing(), reach=self.rights.as_root)
         homes = configuration.users.home.partition("%")[0].rstrip("/")
         state = configuration.state
         mail = configuration.mail
-        self._stores = Stores(
+        self.stores = Stores(
             state,
             homes,
             self.rights,
@@ -77,7 +78,7 @@ class Direct:
     def store(self, account: Account) -> Iterator[Store]:
         """An account's store; within the block its files are touched as their owner."""
         with self.rights.as_owner(account):
-            store = self._stores(account)
+            store = self.stores(account)
             try:
                 yield store
             finally:
@@ -85,8 +86,4 @@ class Direct:
 
     def open(self, account: Account) -> Store:
         """An account's store; called with its rights, closed by the caller."""
-        return self._stores(account)
-
-    def parts(self, account: Account) -> Iterable[Part]:
-        """What of an account can be checked; called with its rights."""
-        return self._stores.parts(account)
+        return self.stores(account)

@@ -2,22 +2,30 @@
 
 In this file:
     open_users    the directory for server and ``maildrop user`` alike
+    Standing      the clock of a command
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from twisted.internet.interfaces import IReactorTime
-
 from maildrop.app.schema import Configuration
+from maildrop.auth.passwd_file import Clock
 from maildrop.auth.users import Defaults, Users
 from maildrop.mailbox.gate import InThread
 from maildrop.mailbox.quota import Quota
 
 
+class Standing:
+    """A clock that stands: a command looks at the file once."""
+
+    def seconds(self) -> float:
+        """Always the same."""
+        return 0.0
+
+
 def open_users(
     configuration: Configuration,
-    clock: IReactorTime,
+    clock: Clock,
     in_thread: InThread | None = None,
     reach: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Users:

@@ -11,7 +11,6 @@ which relative paths are taken.  It looks at nothing but these: what the machine
 to say about a value is in ``surroundings``.
 """
 
-import difflib
 import ipaddress
 import os
 import re
@@ -391,6 +390,8 @@ def words(*known: str) -> Kind:
 
 def nearest(text: str, words: Sequence[str]) -> str:
     """A proposal for a misspelt word: the closest, or all of them."""
+    import difflib  # noqa: PLC0415 (few words are misspelt)
+
     close = difflib.get_close_matches(text.lower(), words, 1, 0.6)
     if close:
         return f'did you mean "{close[0]}"?'

@@ -32,11 +32,11 @@ from typing import Final
 
 from maildrop.app.alone import Alone
 from maildrop.app.config import find, load
-from maildrop.app.deciding import noting
 from maildrop.app.direct import Direct
+from maildrop.app.noting import noting
 from maildrop.app.schema import Configuration
 from maildrop.delivery.address import split_detail
-from maildrop.delivery.dropped import login_name
+from maildrop.delivery.login import login_name
 from maildrop.errors import (
     LimitExceeded,
     MaildropError,

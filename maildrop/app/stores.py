@@ -14,21 +14,17 @@ Control files of an mbox lie in ``mailboxes/USER`` below the state directory.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from maildrop.app.patience import patient
 from maildrop.app.privileges import Rights, make_directory
-from maildrop.app.threads import patient
 from maildrop.errors import ConfigurationError
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import Store
 from maildrop.mailbox.keeping import Keeping
-from maildrop.storage.findings import Part
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
-from maildrop.storage.maildir.check import MaildirInspect
 from maildrop.storage.maildir.store import MaildirStore
-from maildrop.storage.mbox.check import MboxInspect
-from maildrop.storage.mbox.check_account import Account as MboxAccount
 from maildrop.storage.mbox.locks import METHODS
 from maildrop.storage.mbox.store import MboxStore
 from maildrop.storage.memory.store import MemoryStores
@@ -44,6 +40,9 @@ class Stores:
         locks: How mbox files are locked.
         host: The machine and this process.
         keeping: How expunged messages are kept.
+
+    Attributes:
+        locks: How mbox files are locked.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class Stores:
         self._control = os.path.join(state, "mailboxes")
         self._homes = homes + os.sep
         self._rights = rights
-        self._locks = tuple(locks)
+        self.locks = tuple(locks)
         self._host = host
         self._keeping = keeping or Keeping()
         self._remembered = Remembered()
@@ -83,63 +82,31 @@ class Stores:
         return os.path.isdir(os.path.join(self._control, account.name))
 
     def _open(self, account: Account) -> Store:
-        host = self._here()
         kind, _, paths = account.location.partition(":")
         self._make_home(account)
         if kind == "memory":
             if self._memory is None:
-                self._memory = MemoryStores(host.clock)
+                self._memory = MemoryStores(self.here().clock)
             return self._memory(account)
         if kind == "maildir" and paths:
-            return self._maildir(account, paths, host)
+            return self.maildir(account, paths)
         if kind == "mbox" and paths:
-            return self._mbox(account, paths, host)
+            return self.mbox(account, paths)
         raise ConfigurationError(f"{account.name}: no store for {account.location}")
 
-    def _here(self) -> Host:
+    def here(self) -> Host:
+        """The machine and this process."""
         host = self._host
         if host is None:  # not before we have our own process number
             host = self._host = Host.here(sleep=patient)
         return host
 
-    def parts(self, account: Account) -> Iterable[Part]:
-        """What of an account can be checked; called with its rights.
-
-        Nothing is made or changed before a part is repaired.
-
-        Raises:
-            ConfigurationError: Its location names no store.
-        """
-        kind, _, paths = account.location.partition(":")
-        owner = self._rights.owner_of(account)
-        uid = None if owner is None else owner[0]
-        host = self._here()
-        if kind == "maildir" and paths:
-            return MaildirInspect(
-                paths, host, uid, lambda: self._maildir(account, paths, host)
-            ).parts()
-        if kind == "mbox" and paths:
-            inbox, folders, control = self._mbox_paths(account, paths)
-            return MboxInspect(
-                MboxAccount(
-                    inbox,
-                    folders,
-                    control,
-                    host,
-                    lambda: self._mbox(account, paths, host),
-                    self._locks,
-                    uid,
-                )
-            ).parts()
-        if kind == "memory":
-            return ()
-        raise ConfigurationError(f"{account.name}: no store for {account.location}")
-
-    def _maildir(self, account: Account, path: str, host: Host) -> MaildirStore:
+    def maildir(self, account: Account, path: str) -> MaildirStore:
+        """The store of a Maildir."""
         self._make_home(account)
-        return MaildirStore(path, host, self._remembered)
+        return MaildirStore(path, self.here(), self._remembered)
 
-    def _mbox_paths(self, account: Account, paths: str) -> tuple[str, str, str]:
+    def mbox_paths(self, account: Account, paths: str) -> tuple[str, str, str]:
         """Inbox, directory of the others, directory of the control files."""
         inbox, _, folders = paths.partition(":")
         if not folders:
@@ -148,19 +115,24 @@ class Stores:
             folders = os.path.join(account.home, "mail")
         return inbox, folders, os.path.join(self._control, account.name)
 
-    def _mbox(self, account: Account, paths: str, host: Host) -> MboxStore:
-        inbox, folders, control = self._mbox_paths(account, paths)
+    def mbox(self, account: Account, paths: str) -> MboxStore:
+        """The store of an mbox and its directory of others."""
+        inbox, folders, control = self.mbox_paths(account, paths)
         make_directory(control, self._rights, account=account)
-        owner = self._rights.owner_of(account)
         return MboxStore(
             inbox,
             folders,
             control,
-            host,
+            self.here(),
             self._remembered,
-            self._locks,
-            None if owner is None else owner[0],
+            self.locks,
+            self.uid(account),
         )
+
+    def uid(self, account: Account) -> int | None:
+        """The owner of an account's files; None if they are not given to anybody."""
+        owner = self._rights.owner_of(account)
+        return None if owner is None else owner[0]
 
     def _make_home(self, account: Account) -> None:
         """Make a home of our own making; any other is the administrator's."""

@@ -1,20 +1,15 @@
 """Threads: where slow calls run.
 
 In this file:
-    Pool       a bounded number of threads; the ``InThread`` of ``mailbox.gate``
-    patient    waits some seconds, but never on the reactor's thread
+    Pool    a bounded number of threads; the ``InThread`` of ``mailbox.gate``
 """
 
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadable import isInIOThread
 from twisted.python.threadpool import ThreadPool
-
-from maildrop.mailbox.steps import MustWait
 
 T = TypeVar("T")
 
@@ -43,14 +38,3 @@ class Pool:
     def stop(self) -> None:
         """Take no more; waits for those at work."""
         self._pool.stop()
-
-
-def patient(seconds: float) -> None:
-    """Wait some seconds.
-
-    Raises:
-        MustWait: This is the thread of the reactor, where everybody would wait.
-    """
-    if isInIOThread():
-        raise MustWait("somebody else holds a lock")
-    time.sleep(seconds)

@@ -31,6 +31,7 @@ from twisted.logger import Logger
 
 from maildrop.auth import crypt3, digests, passwords
 from maildrop.auth.passwd_file import fold
+from maildrop.auth.stored import is_locked
 from maildrop.auth.throttle import Throttle
 from maildrop.auth.users import User
 from maildrop.auth.verified import Verified
@@ -335,7 +336,7 @@ class Authenticator:
         ):
             return False
         stored = "" if user is None else user.password
-        if user is None or passwords.is_locked(stored):
+        if user is None or is_locked(stored):
             stored = self._model(name)
         if not passwords.is_slow(stored):
             return passwords.verify(stored, password)
@@ -358,7 +359,7 @@ class Authenticator:
             name.lower().encode("utf-8", "replace"), key=self._key, digest_size=8
         ).digest()
         stored = self._users.sample(int.from_bytes(digest, "big"))
-        return _NOBODY if passwords.is_locked(stored) else stored
+        return _NOBODY if is_locked(stored) else stored
 
     async def _refuse(
         self, user: User | None, evidence: str, began: float, attempt: "_Attempt"

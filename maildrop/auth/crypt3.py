@@ -2,7 +2,6 @@
 
 In this file:
     verify     whether a password fits such a string
-    known      whether a string is one that can be verified
     make_*     new strings
 
 The system's libcrypt is asked first: it works without holding Python's lock and knows
@@ -17,7 +16,6 @@ administrator's.
 import binascii
 import ctypes
 import hmac
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -32,6 +30,8 @@ from passlib.hash import (
     sha256_crypt,
     sha512_crypt,
 )
+
+from maildrop.auth.stored import ARGON2, CRYPT
 
 Random = Callable[[int], bytes]
 
@@ -53,12 +53,6 @@ SHA_ROUNDS: Final = 150_000
 _SALT_ALPHABET: Final = (
     b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
-#: crypt(3) strings by their prefix, and the traditional ones without.
-_CRYPT: Final = re.compile(
-    r"\$(?:1|5|6|y|gy|7|sha1|md5|2[abxy])\$[\x21-\x7e]+"
-    r"|_[./0-9A-Za-z]{19}|[./0-9A-Za-z]{13}"
-)
-_ARGON2: Final = re.compile(r"\$argon2(i|d|id)\$[\x21-\x7e]+")
 _ARGON2_TYPES: Final = {
     "i": argon2.Type.I,
     "d": argon2.Type.D,
@@ -97,16 +91,11 @@ _crypt_rn: Final = _load()
 HAS_LIBCRYPT: Final = _crypt_rn is not None
 
 
-def known(stored: str) -> bool:
-    """Whether ``stored`` looks like a crypt(3) or Argon2 string."""
-    return bool(_CRYPT.fullmatch(stored) or _ARGON2.fullmatch(stored))
-
-
 def verify(stored: str, password: bytes) -> bool:
     """Whether ``password`` fits ``stored``; False for what is not understood."""
     if stored.startswith("$argon2"):
         return _verify_argon2(stored, password)
-    if not _CRYPT.fullmatch(stored):
+    if not CRYPT.fullmatch(stored):
         return False
     if stored.startswith("$2"):
         return _verify_bcrypt(stored, password)
@@ -138,7 +127,7 @@ def _verify_bcrypt(stored: str, password: bytes) -> bool:
 
 
 def _verify_argon2(stored: str, password: bytes) -> bool:
-    shape = _ARGON2.fullmatch(stored)
+    shape = ARGON2.fullmatch(stored)
     if shape is None:
         return False
     try:

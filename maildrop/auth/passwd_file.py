@@ -4,6 +4,7 @@ In this file:
     PasswdFile    the newest readable version of a file, by name
     Index         the names of one version
     index         makes it
+    Clock         time
 
 Once a second at most, when somebody asks, the file's mtime, size and inode are looked
 at; a changed file is read anew, a large one in a thread while the old version answers.
@@ -22,10 +23,9 @@ import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -97,6 +97,13 @@ def _checked(line: bytes) -> Entry:
     return entry
 
 
+class Clock(Protocol):
+    """Time; a reactor."""
+
+    def seconds(self) -> float:
+        """Seconds since whenever."""
+
+
 class PasswdFile:
     """The newest readable version of a passwd-style file.
 
@@ -115,7 +122,7 @@ class PasswdFile:
     def __init__(
         self,
         path: str,
-        clock: IReactorTime,
+        clock: Clock,
         *,
         case_sensitive: bool = False,
         in_thread: InThread | None = None,

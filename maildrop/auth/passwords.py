@@ -2,16 +2,12 @@
 
 In this file:
     verify      whether a password fits what is stored
-    is_locked   whether it is a mark that fits none
     is_slow     whether that takes long on purpose
     make        what to store for a new password
-    problem     why nothing will ever fit what is stored
     SCHEMES     the schemes by name
     DEFAULT     the scheme of new users
 
-The form is Dovecot's: a scheme's name in braces, after it ``.b64``, ``.base64`` or
-``.hex`` when the data are encoded otherwise than is usual; without braces the data are
-a crypt(3) string.  Unsalted digests may be base64 or hexadecimal; the length tells.
+``stored`` knows the form.
 
 Security: ``*``, ``!``, ``x``, an empty field and whatever begins with ``!`` or ``*``
 fit no password (passwd(5), shadow(5)); nor does anything fit an empty password or one
@@ -20,12 +16,12 @@ with a NUL.  Comparisons take the same time wherever the first difference is.
 
 import binascii
 import hmac
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from maildrop.auth import crypt3, digests
+from maildrop.auth.stored import as_octets, as_text, is_locked, split
 from maildrop.errors import PermanentError
 from maildrop.sasl.saslprep import prepared
 from maildrop.sasl.scram import ScramKeys
@@ -33,10 +29,6 @@ from maildrop.sasl.scram import ScramKeys
 Random = Callable[[int], bytes]
 
 DEFAULT: Final = "ARGON2ID"
-
-_SHAPE: Final = re.compile(
-    r"\{([A-Za-z0-9-]+)(?:\.(b64|base64|hex))?\}(.*)", re.IGNORECASE | re.DOTALL
-)
 
 
 class UnknownScheme(PermanentError):
@@ -131,52 +123,6 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _split(stored: str) -> tuple[str, str, str]:
-    """Scheme (upper case), encoding (lower case, or empty) and data."""
-    shape = _SHAPE.fullmatch(stored)
-    if shape is None:
-        return "CRYPT", "", stored
-    scheme, encoding, data = shape.groups()
-    scheme = scheme.upper()
-    if scheme == "MD5":  # Dovecot: either of two, told apart by the data
-        scheme = "MD5-CRYPT" if data.startswith("$1$") else "PLAIN-MD5"
-    return scheme, (encoding or "").lower(), data
-
-
-def _unhex(data: str) -> bytes:
-    try:
-        return binascii.unhexlify(data)
-    except ValueError:
-        return b""
-
-
-def _unbase64(data: str) -> bytes:
-    try:
-        return binascii.a2b_base64(data, strict_mode=True)
-    except ValueError:
-        return b""
-
-
-def _decoded(data: str, encoding: str, octets: int) -> bytes:
-    """The octets of an encoded digest; none if malformed."""
-    if not encoding:
-        encoding = "hex" if octets and len(data) == 2 * octets else "base64"
-    return _unhex(data) if encoding == "hex" else _unbase64(data)
-
-
-def _text(data: str, encoding: str) -> str:
-    """Data that are text, decoded if they were encoded."""
-    if not encoding:
-        return data
-    octets = _unhex(data) if encoding == "hex" else _unbase64(data)
-    return octets.decode("utf-8", "surrogateescape")
-
-
-def is_locked(stored: str) -> bool:
-    """Whether ``stored`` is one of the marks that fit no password."""
-    return not stored or stored == "x" or stored[0] in "*!"
-
-
 def verify(stored: str, password: str) -> bool:
     """Whether ``password`` is the one that ``stored`` was made of.
 
@@ -187,14 +133,14 @@ def verify(stored: str, password: str) -> bool:
     """
     if not password or "\0" in password or is_locked(stored):
         return False
-    name, encoding, data = _split(stored)
+    name, encoding, data = split(stored)
     scheme = SCHEMES.get(name)
     if scheme is None or not data:
         return False
     presented = _octets(password)
     if scheme.verify_digest is not None:
-        return scheme.verify_digest(_decoded(data, encoding, scheme.octets), presented)
-    text = _text(data, encoding)
+        return scheme.verify_digest(as_octets(data, encoding, scheme.octets), presented)
+    text = as_text(data, encoding)
     return bool(text) and scheme.verify is not None and scheme.verify(text, presented)
 
 
@@ -202,21 +148,8 @@ def is_slow(stored: str) -> bool:
     """Whether ``verify`` takes milliseconds: to be done in a thread."""
     if is_locked(stored):
         return False
-    scheme = SCHEMES.get(_split(stored)[0])
+    scheme = SCHEMES.get(split(stored)[0])
     return scheme is not None and scheme.slow
-
-
-def problem(stored: str) -> str:
-    """Why no password can fit ``stored``; empty if one can, or it is locked."""
-    if is_locked(stored):
-        return ""
-    name, encoding, data = _split(stored)
-    scheme = SCHEMES.get(name)
-    if scheme is None:
-        return f"unknown password scheme {{{name}}}"
-    if scheme.verify is crypt3.verify and not crypt3.known(_text(data, encoding)):
-        return "password is neither {SCHEME}data nor a crypt(3) string"
-    return "" if data else "empty password data"
 
 
 def make(password: str, random: Random, scheme: str = DEFAULT) -> str:
@@ -254,8 +187,8 @@ def scram_keys(stored: str, algorithm: str, salt: bytes) -> ScramKeys | None:
     """
     if is_locked(stored):
         return None
-    name, encoding, data = _split(stored)
-    text = _text(data, encoding)
+    name, encoding, data = split(stored)
+    text = as_text(data, encoding)
     if SCHEMES.get(name) is _PLAIN and text:
         iterations = digests.SCRAM_ITERATIONS
         presented = _octets(prepared(text))

@@ -21,13 +21,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from maildrop.auth import location, passwords
+from maildrop.auth import location
 from maildrop.auth.entry import BadLine, Entry, Extra, Network, parse, parse_extra
-from maildrop.auth.passwd_file import PasswdFile, fold
+from maildrop.auth.passwd_file import Clock, PasswdFile, fold
+from maildrop.auth.stored import problem
 from maildrop.auth.system import Numbers, System
 from maildrop.errors import ConfigurationError
 from maildrop.mailbox.account import Account
@@ -109,7 +109,7 @@ class Users:
         self,
         paths: Sequence[str],
         defaults: Defaults,
-        clock: IReactorTime,
+        clock: Clock,
         *,
         domains: Sequence[str] = (),
         case_sensitive: bool = False,
@@ -205,7 +205,7 @@ class Users:
                 except ConfigurationError as error:
                     yield f"{file.path}:{at + 1}: {error}"
                     continue
-                reason = passwords.problem(user.password)
+                reason = problem(user.password)
                 if reason:
                     yield f"{file.path}:{at + 1}: {reason}"
 
@@ -236,7 +236,7 @@ class Users:
         except ConfigurationError as error:
             file.log_line(at + 1, str(error))
             return None
-        reason = passwords.problem(user.password)
+        reason = problem(user.password)
         if reason:
             file.log_line(at + 1, reason)
         return user

@@ -407,7 +407,7 @@ class _Delivery:
         return _Part(action, known)
 
     async def _opened(self, action: ToMailbox) -> Letterbox:
-        mailbox = await opened(self._post, action)
+        mailbox = await opened(self._post, action.account, action.folder)
         self._open.append(mailbox)
         return mailbox
 

@@ -2,7 +2,6 @@
 
 In this file:
     Submitter    makes them: ``queue.adopting.Submitted``
-    login_name   the name of an account of this host
 
 The owner of the file is who sends, whatever the message says: the reverse path is the
 owner's address unless another was asked for (``sendmail -f``) and the owner may; the
@@ -11,12 +10,12 @@ Received field names the owner's uid in any case.
 Errors: ``Unfit`` for an address that is none.
 """
 
-import pwd
 from collections.abc import Callable, Collection
 
 from twisted.logger import Logger
 
 from maildrop.delivery.address import split_detail
+from maildrop.delivery.login import login_name
 from maildrop.delivery.received import message_id, received_here
 from maildrop.errors import ProtocolSyntaxError
 from maildrop.queue.adopting import Made
@@ -26,14 +25,6 @@ from maildrop.smtp.wire.path import Path, path_of
 
 #: Stands for every account in a list of those who may send as anybody.
 EVERYBODY = "*"
-
-
-def login_name(uid: int) -> str:
-    """The name of an account of this host; its number if it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 class Submitter:

@@ -216,7 +216,7 @@ class LocalRelay:
         self, message: "_Message", waiting: Waiting, target: ToMailbox, path: Path
     ) -> None:
         key = b"%b.%d" % (message.id.encode(), waiting.number)
-        mailbox = await opened(self._post, target)
+        mailbox = await opened(self._post, target.account, target.folder)
         try:
             came, keys = await mailbox.keyed(lambda stored: _known(stored, key))
             if came:

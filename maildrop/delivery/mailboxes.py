@@ -1,4 +1,4 @@
-"""The mailbox that an action means, open.
+"""The mailbox that a folder's name means, open.
 
 In this file:
     opened        opens it
@@ -13,7 +13,6 @@ from typing import Final, Protocol, TypeVar
 
 from twisted.logger import Logger
 
-from maildrop.delivery.actions import INBOX, ToMailbox
 from maildrop.errors import (
     MailboxNameInvalid,
     MailboxNotFound,
@@ -22,6 +21,7 @@ from maildrop.errors import (
 )
 from maildrop.mailbox.account import Account
 from maildrop.mailbox.interfaces import MailboxEntry, NewMessage
+from maildrop.mailbox.names import INBOX
 from maildrop.mailbox.quota import Counted
 
 _NO_FOLDER: Final = (MailboxNotFound, MailboxNotSelectable, MailboxNameInvalid)
@@ -71,17 +71,17 @@ class PostOffice(Protocol[BoxT_co]):
         """The mailboxes of an account."""
 
 
-async def opened(post: PostOffice[BoxT], target: ToMailbox) -> BoxT:
+async def opened(post: PostOffice[BoxT], account: Account, folder: str) -> BoxT:
     """Open it; INBOX if there is no folder of that name.
 
     Raises:
         MaildropError: The account's mail cannot be had.
     """
-    mail = await post.mail(target.account)
-    if target.folder != INBOX:
-        folder = await _folder(mail, target.folder)
-        if folder is not None:
-            return folder
+    mail = await post.mail(account)
+    if folder != INBOX:
+        found = await _folder(mail, folder)
+        if found is not None:
+            return found
     return await mail.open(INBOX, fresh=False)
 
 

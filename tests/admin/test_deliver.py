@@ -11,7 +11,7 @@ from maildrop.app.mda import Asked, Misused, parse
 from maildrop.sendmail.letter import NoAddress
 from maildrop.smtp.wire.path import Path as Address
 from maildrop.storage.maildir.names import order
-from tests.admin.conftest import Command, Input
+from tests.admin.conftest import Command, Input, loaded, within
 
 MESSAGE = b"Subject: hello\n\nbody\n"
 
@@ -50,6 +50,23 @@ def test_a_message_is_stored_with_its_trace(maildrop: Command, home: Path) -> No
     assert lines[:2] == [b"Return-Path: <joe@x>", b"Delivered-To: ann@example.org"]
     assert lines[2] == b"Received: by mail.example.org (by uid %d)" % os.getuid()
     assert octets.endswith(b"+0000\n" + MESSAGE)
+
+
+#: What is for servers, logins, checks and people at a terminal.
+HEAVY = (
+    *("twisted.internet.base", "twisted.internet.threads", "twisted.internet.tcp"),
+    *("passlib", "argon2", "bcrypt", "click", "rich", "cryptography", "OpenSSL"),
+    *("maildrop.auth.passwords", "maildrop.app.inspecting", "maildrop.queue.spool"),
+    *("maildrop.control", "maildrop.net", "maildrop.tls", "maildrop.sasl"),
+)
+
+
+@pytest.mark.usefixtures("home")
+def test_it_loads_little(maildrop: Command) -> None:
+    """An MTA starts it for every message."""
+    found = loaded(maildrop, "deliver", "-d", "ann", given=MESSAGE)
+    assert "maildrop.storage.maildir.store" in found
+    assert within(found, HEAVY) == []
 
 
 def test_it_is_known_why(maildrop: Command, home: Path) -> None:

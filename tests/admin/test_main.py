@@ -4,7 +4,7 @@ import pytest
 
 from maildrop import __version__
 from maildrop.admin.main import COMMANDS, maildrop as group, run
-from tests.admin.conftest import Command
+from tests.admin.conftest import Command, loaded, within
 
 
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,6 +22,32 @@ def test_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in COMMANDS)
+    assert "..." not in out.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_a_command_what_it_says_itself(name: str) -> None:
+    with group.make_context("maildrop", ["--help"], resilient_parsing=True) as context:
+        command = group.get_command(context, name)
+    assert command is not None
+    assert command.get_short_help_str(1000) == f"{COMMANDS[name]}."
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_loads_no_command(maildrop: Command, arguments: list[str]) -> None:
+    found = loaded(maildrop, *arguments, given=b"")
+    assert "maildrop.admin.main" in found
+    heavy = "twisted", "rich", "maildrop.storage", "maildrop.mailbox"
+    assert within(found, heavy) == []
+
+
+def test_a_word_is_completed_without_loading_a_command() -> None:
+    with group.make_context("maildrop", [], resilient_parsing=True) as context:
+        found = group.shell_complete(context, "exp")
+    assert [(each.value, each.help) for each in found] == [
+        ("explain", COMMANDS["explain"]),
+        ("export", COMMANDS["export"]),
+    ]
 
 
 @pytest.mark.parametrize(

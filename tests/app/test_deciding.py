@@ -7,8 +7,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from maildrop.app.config import parse
-from maildrop.app.deciding import Deciding, directory, noting
-from maildrop.app.privileges import OwnRights
+from maildrop.app.deciding import Deciding
+from maildrop.app.noting import directory
 from maildrop.app.schema import Configuration
 from maildrop.decisions.finding import find
 from maildrop.decisions.trace import TraceIds
@@ -42,19 +42,3 @@ def test_nothing_is_kept_if_nothing_is_wanted(tmp_path: Path, key: str) -> None:
     deciding.stop()
     assert not os.path.exists(directory(configuration))
     assert deciding.recorder.new_id() != deciding.recorder.new_id()
-
-
-def test_what_a_command_notes_is_written_at_its_end(tmp_path: Path) -> None:
-    configuration = configured(tmp_path)
-    with noting(configuration, OwnRights(os.getuid())) as recorder:
-        recorder.note("M1", "delivered", user="ann")
-        assert find(directory(configuration), "ann", 10) == []
-    assert len(find(directory(configuration), "ann", 10)) == 1
-
-
-def test_a_command_keeps_nothing_where_there_is_no_state(tmp_path: Path) -> None:
-    configuration = configured(tmp_path)
-    (tmp_path / "state").rmdir()
-    with noting(configuration, OwnRights(os.getuid())) as recorder:
-        recorder.note("M1", "delivered", user="ann")
-    assert not (tmp_path / "state").exists()

@@ -11,10 +11,10 @@ from maildrop.auth.passwords import (
     UnknownScheme,
     is_slow,
     make,
-    problem,
     scram_keys,
     verify,
 )
+from maildrop.auth.stored import problem
 from maildrop.errors import PermanentError
 
 SALT = bytes(range(64))
@@ -182,15 +182,6 @@ def test_schemes_that_take_long_are_known() -> None:
     assert not is_slow("{SSHA}x")
     assert not is_slow("!")
     assert not is_slow("{NOSUCH}x")
-
-
-@pytest.mark.parametrize("stored", ["{NOSUCH}a", "plain text", "{CRYPT}a", "{PLAIN}"])
-def test_fields_that_nothing_can_fit_are_a_problem(stored: str) -> None:
-    assert problem(stored)
-
-
-def test_locked_fields_are_no_problem() -> None:
-    assert [problem(stored) for stored in ("", "*", "!x", "x")] == [""] * 4
 
 
 def test_keys_for_scram_come_from_plain_and_scram_passwords() -> None:

@@ -1,10 +1,8 @@
 """Messages of local programs, as entries of the queue."""
 
-import pwd
-
 import pytest
 
-from maildrop.delivery.dropped import Submitter, login_name
+from maildrop.delivery.dropped import Submitter
 from maildrop.queue.drop import Dropped, Unfit
 from maildrop.queue.entry import Waiting
 
@@ -109,13 +107,6 @@ def test_what_is_asked_for_is_kept() -> None:
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(Unfit):
         submitter().entry("ID", Dropped((address,)), 1000, MESSAGE)
-
-
-def test_an_account_has_a_name_or_a_number() -> None:
-    assert login_name(0) == "root"
-    used = {each.pw_uid for each in pwd.getpwall()}
-    free = next(uid for uid in range(70_000, 80_000) if uid not in used)
-    assert login_name(free) == str(free)
 
 
 def test_the_decision_to_take_it_is_noted() -> None:

@@ -1,11 +1,11 @@
-"""Threads: who may wait where."""
+"""Waiting: who may, where."""
 
 import time
 
 import pytest
 from twisted.python import threadable
 
-from maildrop.app.threads import patient
+from maildrop.app.patience import patient
 from maildrop.mailbox.steps import MustWait
 
 
