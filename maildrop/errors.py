@@ -6,6 +6,7 @@ In this file:
     PermanentError         trying again will not help
     ProtocolSyntaxError    octets that no grammar rule allows
     by_class               what stands for an error in a table of classes
+    of_system              what the system said, and of which file
 
 Each class stands for something that a caller treats differently.  The text of an
 exception is for the log and the admin; what a client reads is written by the
@@ -138,3 +139,9 @@ def by_class(table: Mapping[type[BaseException], T], error: MaildropError) -> T:
         if found is not None:
             return found
     return table[TemporaryError]
+
+
+def of_system(error: OSError) -> str:
+    """What the system said, and of which file, if it was one."""
+    text = error.strerror or str(error)
+    return f"{error.filename}: {text}" if error.filename else text

@@ -29,6 +29,7 @@ from maildrop.errors import (
     MaildropError,
     StorageFailure,
     TemporaryError,
+    of_system,
 )
 from maildrop.sendmail.handing_in import caller, hand_in
 from maildrop.sendmail.letter import NoAddress
@@ -116,7 +117,7 @@ def sendmail(called: str, arguments: Sequence[str], file: str | None = None) -> 
         status = next(status for cls, status in _STATUSES if isinstance(error, cls))
         return _say(called, str(error), status)
     except OSError as error:
-        return _say(called, error.strerror or str(error), os.EX_IOERR)
+        return _say(called, of_system(error), os.EX_IOERR)
     except KeyboardInterrupt:
         return 130
 

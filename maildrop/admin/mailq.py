@@ -87,9 +87,9 @@ def _flush(configuration: Configuration, entry: str) -> int:
 def _waiting(configuration: Configuration) -> Iterator[Shown]:
     """What is in the queue, the oldest first."""
     directory = os.path.join(configuration.state, "queue")
-    if not os.path.isdir(directory):
-        return
     spool = Spool(directory, Disk(), time.time, configuration.state)
+    if not os.path.isdir(spool.entries):
+        return
     for each in sorted(spool.list(), key=lambda each: each.id):
         try:
             entry = spool.look(each.id)

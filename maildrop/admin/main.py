@@ -32,6 +32,7 @@ from maildrop.errors import (
     ConfigurationError,
     MaildropError,
     TemporaryError,
+    of_system,
 )
 
 #: The commands, each in the file of its name, and what the list of them says.
@@ -134,7 +135,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             click.echo(error.ctx.get_usage(), err=True)
         return _say(error.format_message(), _status(error))
     except OSError as error:
-        return _say(f"{error.filename}: {error.strerror}", EX_CANTCREAT)
+        return _say(of_system(error), EX_CANTCREAT)
     except MaildropError as error:
         return _say(str(error), _status(error))
     except click.Abort:

@@ -45,6 +45,7 @@ from maildrop.errors import (
     OverQuota,
     PermanentError,
     ProtocolSyntaxError,
+    of_system,
 )
 from maildrop.mailbox.account import Account
 from maildrop.sendmail.letter import NoAddress, address_list
@@ -159,8 +160,7 @@ def run(arguments: Sequence[str], file: str | None) -> int:
         found = next(status for cls, status in STATUSES if isinstance(error, cls))
         return _say(str(error), os.EX_TEMPFAIL if defer else found)
     except OSError as error:
-        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _say(text, os.EX_TEMPFAIL)
+        return _say(of_system(error), os.EX_TEMPFAIL)
     return os.EX_OK
 
 

@@ -121,13 +121,13 @@ def test_an_input_that_fails_is_told(
 ) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            raise OSError(5, "Input/output error")
+            raise OSError(5, "Input/output error", "pipe")
 
     given = Input(b"")
     given.buffer = Broken()
     monkeypatch.setattr("sys.stdin", given)
     assert sendmail("sendmail", ["-i", "bob"], str(maildrop.config)) == os.EX_IOERR
-    assert capsys.readouterr().err == "sendmail: Input/output error\n"
+    assert capsys.readouterr().err == "sendmail: pipe: Input/output error\n"
     assert os.listdir(drop) == []
 
 

@@ -32,6 +32,7 @@ def test_an_empty_queue_is_said_to_be_empty(
 ) -> None:
     assert mailq(maildrop, capsys) == EMPTY
     prepare(str(queue / "drop"), Disk())
+    assert mailq(maildrop, capsys) == EMPTY
     Spool(str(queue), Disk(), lambda: 0.0, "/").prepare()
     assert mailq(maildrop, capsys) == EMPTY
 
