@@ -63,7 +63,7 @@ from maildrop.metrics import Counters
 from maildrop.queue.entry import Entry, Kind, Options, Status
 from maildrop.smtp.wire.path import Path
 
-_EMPTY_LINE: Final = re.compile(rb"(?:\A|\r?\n)\r?\n")
+_EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
 _DONE: Final = Status("2.0.0", "delivered")
 
 
@@ -113,8 +113,12 @@ def header_of(octets: bytes | mmap.mmap, most: int) -> bytes:
     Lines that end in LF alone count too: clients send them, and most stores will show
     them as lines.
     """
+    if octets[:1] == b"\n" or octets[:2] == b"\r\n":
+        return b""
     end = _EMPTY_LINE.search(octets, 0, most)
-    return octets[: end.start() if end is not None else most]
+    if end is None:
+        return octets[:most]
+    return octets[: end.start()].removesuffix(b"\r")
 
 
 class Agent:

@@ -27,9 +27,10 @@ from maildrop.delivery.date_time import date_time
 from maildrop.smtp.wire.path import Path
 
 _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
-_RECEIVED: Final = re.compile(rb"(?:^|\n)[Rr][Ee][Cc][Ee][Ii][Vv][Ee][Dd][ \t]*:")
+#: With a LF first, to be found quickly: it is put before the first line, too.
+_RECEIVED: Final = re.compile(rb"\n[Rr][Ee][Cc][Ee][Ii][Vv][Ee][Dd][ \t]*:")
 _DELIVERED_TO: Final = re.compile(
-    rb"(?:^|\n)[Dd][Ee][Ll][Ii][Vv][Ee][Rr][Ee][Dd]-[Tt][Oo][ \t]*:[ \t]*([^\r\n]*)"
+    rb"\n[Dd][Ee][Ll][Ii][Vv][Ee][Rr][Ee][Dd]-[Tt][Oo][ \t]*:[ \t]*([^\r\n]*)"
 )
 
 
@@ -153,7 +154,7 @@ def gap(header: bytes) -> bytes:
 
 def hops(header: bytes) -> int:
     """How many Received fields there are."""
-    return len(_RECEIVED.findall(header))
+    return len(_RECEIVED.findall(b"\n" + header))
 
 
 def message_id(octets: bytes | mmap.mmap) -> str:
@@ -173,5 +174,5 @@ def delivered_to(header: bytes) -> frozenset[str]:
     """The addresses of all Delivered-To fields, in lower case."""
     return frozenset(
         value.decode("utf-8", "replace").strip().lower()
-        for value in _DELIVERED_TO.findall(header)
+        for value in _DELIVERED_TO.findall(b"\n" + header)
     )

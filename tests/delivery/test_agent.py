@@ -301,6 +301,9 @@ def test_a_header_is_searched_up_to_a_limit() -> None:
     assert header_of(b"a: b\r\n\r\nbody", 100) == b"a: b"
     assert header_of(b"a: b\nc: d\n\nbody\n\n", 100) == b"a: b\nc: d"
     assert header_of(b"\r\nbody\r\n\r\n", 100) == b""
+    assert header_of(b"\nbody\n\n", 100) == b""
+    assert header_of(b"a: b\n\r\nbody", 100) == b"a: b"
+    assert header_of(b"a: b\r\r\n\r\nbody", 100) == b"a: b\r"
     assert header_of(b"no end", 100) == b"no end"
     assert header_of(b"a" * 200, 100) == b"a" * 100
 
