@@ -40,6 +40,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from maildrop.durable import open_to_read, translated
+from maildrop.errors import MaildropError
 from maildrop.mailbox.flags import ALL_SYSTEM, KEYWORDS_MAX
 from maildrop.mailbox.keeping import Keeping
 from maildrop.storage.index.host import Host
@@ -244,7 +245,9 @@ class Shelf:
         now = table.uid_validity, len(table.keyword_names)
         if now == self._named:
             return
-        known = self.keywords()
+        known: Keywords = {}
+        with contextlib.suppress(MaildropError):  # else they are written again
+            known = self.keywords()
         lines = [
             b"%d %d %b\n" % (table.uid_validity, bit, name.encode())
             for bit, name in enumerate(table.keyword_names)
@@ -277,13 +280,17 @@ class Shelf:
                 yield found
 
     def keywords(self) -> Keywords:
-        """The names of keyword bits, by UIDVALIDITY and bit."""
+        """The names of keyword bits, by UIDVALIDITY and bit.
+
+        Raises:
+            StorageFailure, AccessDenied: They cannot be read.
+        """
+        path = f"{self.path}/{_KEYWORDS}"
         try:
-            file = open_to_read(f"{self.path}/{_KEYWORDS}")
-        except OSError:
+            with translated(f"read {path}"), open(open_to_read(path), "rb") as opened:
+                lines = opened.read(_LIST_MAX).split(b"\n")
+        except FileNotFoundError:
             return {}
-        with open(file, "rb") as opened:
-            lines = opened.read(_LIST_MAX).split(b"\n")
         found = {}
         for line in lines:
             validity, _, rest = line.partition(b" ")

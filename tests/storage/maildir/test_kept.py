@@ -157,6 +157,19 @@ def test_a_file_that_cannot_be_looked_for_is_not_passed_over(
     assert len(store.restore(store.kept())) == 1
 
 
+def test_keywords_that_cannot_be_read_are_not_lost(
+    store: MaildirStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = opened(store)
+    inbox.expunge(add(inbox, message("1"), keywords=("$Work",)), None)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing(os.open, "/maildrop.kept/keywords"))
+        with pytest.raises(StorageFailure):
+            store.restore(store.kept())
+    [back] = store.restore(store.kept())
+    assert keywords(opened(store), back.uid) == ["$Work"]
+
+
 def test_names_that_are_too_long_are_made_shorter(
     store: MaildirStore, root: Path
 ) -> None:
