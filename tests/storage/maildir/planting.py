@@ -6,12 +6,14 @@ In this file:
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from maildrop.storage.findings import Code
 from maildrop.storage.index.table import IndexTable
 from maildrop.storage.maildir.mailbox import MaildirMailbox
+from maildrop.storage.maildir.state import Known
 from maildrop.storage.maildir.store import MaildirStore
 from tests.storage.planting import FROM_FILES, LONG_AGO, Ground, Plant, cell, section
 
@@ -43,16 +45,28 @@ class Grounds(Ground):
         return self.open_store().open(name)
 
     def settle(self) -> None:
-        """Let the ledger agree with the directories, for a long time now."""
+        """Let the ledger agree with the directories, for a long time now.
+
+        Only then is a difference between them damage, and no news.
+        """
+        then = time.time() - LONG_AGO
         for path in (self.root, self.root / ".Work"):
             for part in ("new", "cur"):
-                then = (path / part).stat().st_mtime - LONG_AGO
                 os.utime(path / part, (then, then))
         for name in ("INBOX", "Work"):
             mailbox = self.open(name)
             mailbox.look()
             mailbox.ledger.compact()
             mailbox.close()
+        assert self.agrees()
+
+    def agrees(self) -> bool:
+        """Whether the ledger of INBOX claims so, with no more look to come."""
+        with self.ledger() as ledger:
+            known = Known(self.host)
+            known.take(ledger.table.source)
+        new, cur = (self.root / "new").stat(), (self.root / "cur").stat()
+        return known.settled and known.times == (new.st_mtime_ns, cur.st_mtime_ns)
 
     def quietly(self, change: Callable[[], object]) -> None:
         """Do something to the files behind the times of the directories."""
@@ -61,6 +75,7 @@ class Grounds(Ground):
         change()
         for part, facts in zip(parts, before, strict=True):
             os.utime(part, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        assert self.agrees()
 
     def file(self, uid: int = 1) -> Path:
         """The file of a message of INBOX."""
