@@ -20,6 +20,8 @@ from maildrop.mailbox.steps import MustWait
 from maildrop.storage.index.host import Host
 from maildrop.storage.index.remembered import Remembered
 from maildrop.storage.maildir.store import MaildirStore
+from maildrop.system import Octets
+from tests.storage.maildir.conftest import Clock
 from tests.ticking import ticked
 
 T = TypeVar("T")
@@ -85,6 +87,7 @@ class Box:
         threads: Where whole calls run.
         waits: Where calls in steps wait.
         disk: The disk.
+        clock: Stands still, so that no work takes long.
         mail: The account's mail.
         inbox, other: Two mailboxes of it.
     """
@@ -92,8 +95,12 @@ class Box:
     def __init__(self, root: Path, disk: Disk) -> None:
         self.root = root
         self.threads, self.waits, self.disk = Threads(), Waits(), disk
+        self.clock = Clock()
         host = dataclasses.replace(
-            Host.here(disk), sleep=self.threads.sleep, lock_seconds=0.0
+            Host.here(disk),
+            monotonic=self.clock,
+            sleep=self.threads.sleep,
+            lock_seconds=0.0,
         )
         self.post = Post(
             lambda account: MaildirStore(account.home, host, Remembered()),
@@ -236,6 +243,28 @@ def test_a_large_message_is_a_threads_work(box: Box) -> None:
     assert results == [[1]]
     assert box.threads.jobs == 1
     assert box.waits.waiting == []
+
+
+def test_a_slow_disk_is_left_to_threads_for_a_while(tmp_path: Path) -> None:
+    class Slow(Disk):
+        clock = Clock()
+
+        def write(self, fd: int, octets: Octets) -> None:
+            self.clock.advance(0.1)
+            super().write(fd, octets)
+
+    disk = Slow()
+    box = Box(tmp_path / "Maildir", disk)
+    disk.clock = box.clock
+    results = begun(box.inbox.append([message("1")]))
+    box.waits.all_over()
+    assert (results, box.threads.jobs) == ([[1]], 1)
+    assert begun(box.inbox.append([message("2")])) == [[2]]
+    assert (box.waits.waiting, box.threads.jobs) == ([], 2)
+    box.clock.advance(2.0)
+    assert begun(box.inbox.append([message("3")])) == []
+    assert len(box.waits.waiting) == 1
+    box.waits.all_over()
 
 
 def test_who_would_wait_for_a_lock_does_so_in_a_thread(box: Box) -> None:
