@@ -220,12 +220,17 @@ def _start(server: Server) -> None:
     subprocess.run([PEER, "up", server.name], check=True, stdout=subprocess.DEVNULL)
 
 
-def start(server: Server, sink: Sink, results: dict[str, float], waiting: int) -> None:
-    """With nothing in the queue, for its memory; then with all."""
+def _start_empty(server: Server, sink: Sink) -> None:
+    """What earlier runs left in the queue is gone; one message goes out."""
     server.fill(0, sink)
     sink.forget()
     _start(server)
     sink.wait_for(1, 60)
+
+
+def start(server: Server, sink: Sink, results: dict[str, float], waiting: int) -> None:
+    """With nothing in the queue, for its memory; then with all."""
+    _start_empty(server, sink)
     time.sleep(2)
     empty = benchlib.Cgroup(server.name).read()["anon"]
     benchlib.stop(server.name)
@@ -311,7 +316,7 @@ def run(
             if operation in only:
                 sink.forget()
                 if operation != "start" and not benchlib.Cgroup(name).pids():
-                    _start(server)
+                    _start_empty(server, sink)
                 how_many = waiting if operation == "start" else messages
                 do(server, sink, results, how_many)
     finally:
