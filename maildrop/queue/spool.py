@@ -364,13 +364,16 @@ class Taken:
                 self._disk.set_times(self._fd, self.entry.next)
 
     def remove(self) -> None:
-        """Take the entry out of the queue."""
+        """Take the entry out of the queue; that lets it go."""
         with translated(f"remove {self._path}"):
             self._disk.unlink(self._path)
+        self.let_go()  # here, where one may wait: its room on the disk is freed
 
     def let_go(self) -> None:
         """Others may have it."""
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def _read(fd: int) -> tuple[Entry, int, int]:

@@ -1,5 +1,6 @@
 """The queue on disk."""
 
+import fcntl
 import os
 import zlib
 from pathlib import Path
@@ -75,6 +76,18 @@ def test_a_removed_entry_is_gone(spool: Spool) -> None:
     assert spool.take("ID1") is None
     assert not spool.holds("ID1")
     assert list(spool.list()) == []
+
+
+def test_who_removes_an_entry_has_let_it_go(spool: Spool, tmp_path: Path) -> None:
+    """Its file is closed where it was unlinked: there the disk is waited for."""
+    add(spool, entry("ID1"))
+    os.link(f"{spool.entries}/ID1", tmp_path / "kept")
+    taken = spool.take("ID1")
+    assert taken is not None
+    taken.remove()
+    with (tmp_path / "kept").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    taken.let_go()
 
 
 def test_a_torn_line_counts_as_not_written(
