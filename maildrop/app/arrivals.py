@@ -6,13 +6,17 @@ In this file:
 A look at a directory of 100,000 entries takes a tenth of a second; an event has the one
 name that came.  Where inotify is not to be had, or lost count, the directory is looked
 at as a whole.
+
+What this process puts there comes too, while it still has it locked.  Told at once, it
+would be tried in vain.  Who put it there says when it is done; in case that was never
+said, the name is told ``_LATER``.
 """
 
 import contextlib
 import ctypes
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
@@ -24,6 +28,8 @@ _IN_MOVED_TO: Final = 0x80
 _IN_Q_OVERFLOW: Final = 0x4000
 _EVENT: Final = struct.Struct("iIII")  # watch, mask, cookie, octets of the name
 _READ: Final = 1 << 16
+#: Seconds until a name is told that came while this process was putting it there.
+_LATER: Final = 2.0
 
 
 @implementer(IReadDescriptor)
@@ -35,6 +41,8 @@ class Arrivals:
         directory: Exists.
         came: Told of each name.
         look: Looks at the directory as a whole.
+        placing: Names that this process is putting there.
+        found: Told of those that came meanwhile, later, when they are there.
         every: Seconds between such looks; they are needed where files come from other
             hosts.
     """
@@ -45,16 +53,22 @@ class Arrivals:
         directory: str,
         came: Callable[[str], None],
         look: Callable[[], None],
+        placing: Container[str],
+        found: Callable[[str], None],
         every: float = 300.0,
     ) -> None:
         self._reactor = reactor
         self._directory = directory
         self._came = came
         self._look = look
+        self._placing = placing
+        self._found = found
         self._every = every
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._fd = -1
         self._timer: IDelayedCall | None = None
+        self._passed: dict[str, None] = {}
+        self._later: IDelayedCall | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -75,6 +89,9 @@ class Arrivals:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if self._fd >= 0:
             self._reactor.removeReader(self)
             os.close(self._fd)
@@ -100,7 +117,24 @@ class Arrivals:
                 names[os.fsdecode(octets[at : at + length].rstrip(b"\0"))] = None
             at += length
         for name in names:
-            self._came(name)
+            if name in self._placing:
+                self._pass(name)
+            else:
+                self._came(name)
+
+    def _pass(self, name: str) -> None:
+        self._passed[name] = None
+        if self._later is None:
+            self._later = self._reactor.callLater(_LATER, self._time_to_tell)
+
+    def _time_to_tell(self) -> None:
+        self._later = None
+        names, self._passed = self._passed, {}
+        for name in names:
+            if name in self._placing:
+                self._pass(name)
+            else:
+                self._found(name)
 
     def fileno(self) -> int:
         """The descriptor of inotify."""

@@ -3,6 +3,7 @@
 In this file:
     Queueing         what takes messages into the queue, and tries them
     open_queueing    makes it
+    open_arrivals    what tells it of entries that came
     open_spool       the queue on disk, for server and commands
     directory        where it is
     Lead             which one of several processes tries the queue
@@ -14,7 +15,8 @@ Order of things, in that one:
 
     started     the lock is had; what local programs left in the drop directory is
                 taken over, then the queue is read, and what is due is tried
-    at work     inotify tells of entries that other processes put there or changed
+    at work     inotify tells of entries that other processes put there or changed;
+                what this one adds it tells itself, when it has let it go
     stopped     nothing more is begun; what is under way gets ``GRACE`` seconds, then
                 its connections are cut and its programs killed; the lock is let go
 """
@@ -195,7 +197,7 @@ class Queueing:
         self._ways = ways
         self._lead = lead
         self._spool = spool
-        self._arrivals = Arrivals(reactor, spool.entries, self._came, self._look)
+        self._arrivals = open_arrivals(reactor, spool, runner, self._look)
         self._watching = False
 
     @property
@@ -219,11 +221,6 @@ class Queueing:
         await self._ways.dropbox.start()
         if self._lead.leads:
             await self.runner.start()
-
-    def _came(self, entry_id: str) -> None:
-        at = self._spool.due(entry_id)
-        if at is not None:
-            self.runner.appeared(entry_id, at)
 
     def _look(self) -> None:
         self._run(self.runner.look())
@@ -291,6 +288,34 @@ class Queueing:
         self._ways.programs.stop()
         self._threads.stop()
         self._noting.stop()
+
+
+def open_arrivals(
+    reactor: Any,  # noqa: ANN401
+    spool: Spool,
+    runner: Runner,
+    look: Callable[[], None],
+) -> Arrivals:
+    """What tells a runner of the entries that come into its queue, or change there.
+
+    Args:
+        reactor: Time, and where it is read.
+        spool: The queue on disk.
+        runner: Is told.
+        look: Has it look for all that is there.
+    """
+
+    def came(entry_id: str) -> None:
+        at = spool.due(entry_id)
+        if at is not None:
+            runner.appeared(entry_id, at)
+
+    def found(entry_id: str) -> None:
+        at = spool.due(entry_id)
+        if at is not None:
+            runner.found(entry_id, at)
+
+    return Arrivals(reactor, spool.entries, came, look, spool.placing, found)
 
 
 def open_queueing(

@@ -180,6 +180,11 @@ class Runner:
         if self._known.get(entry_id) != at and entry_id not in self._working:
             self.added(entry_id, at)
 
+    def found(self, entry_id: str, at: float) -> None:
+        """An entry is there, and nothing says that it changed."""
+        if entry_id not in self._known:
+            self.added(entry_id, at)
+
     def stop(self) -> Deferred[None]:
         """Begin nothing more; fires when what is at work has ended."""
         self._stopped = True

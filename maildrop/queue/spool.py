@@ -33,6 +33,7 @@ another way.
 
 import contextlib
 import fcntl
+import functools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +90,7 @@ class Spool:
         scratch: Directory for the nameless files of large messages.
 
     Attributes:
+        placing: Ids of entries that this process puts there, and has not let go.
         entries: The directory of what waits.
         corrupt: That of what cannot be believed.
     """
@@ -100,6 +102,7 @@ class Spool:
         self._now = now
         self._scratch = scratch
         self._new = f"{directory}/new"
+        self.placing: set[str] = set()
         self.corrupt = f"{directory}/corrupt"
         self.entries = f"{directory}/entries"
 
@@ -141,6 +144,7 @@ class Spool:
         with translated(f"write {written}"):
             fd = self._create(written)
             named = written
+            done = functools.partial(self.placing.discard, entry.id)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)  # nobody tries it before it is on disk
                 self._disk.write(fd, head(entry) + before)
@@ -149,15 +153,16 @@ class Spool:
                 if ended:
                     self._disk.write(fd, line(self._now(), results=ended))
                 self._disk.synchronize(fd)
+                self.placing.add(entry.id)
                 self._disk.rename(written, f"{self.entries}/{entry.id}")
                 named = f"{self.entries}/{entry.id}"
                 self._disk.synchronize_directory(self.entries)
                 with contextlib.suppress(OSError):  # whoever watches hears of it again
                     self._disk.set_times(fd, max(entry.next, self._now()))
             except BaseException:
-                Placed(fd, named, self._disk).take_back()
+                Placed(fd, named, self._disk, done).take_back()
                 raise
-        return Placed(fd, named, self._disk)
+        return Placed(fd, named, self._disk, done)
 
     def _create(self, path: str) -> int:
         """Make the file of an entry.
@@ -269,10 +274,13 @@ class Spool:
 class Placed:
     """An entry that was put there, and that nobody has tried yet."""
 
-    def __init__(self, fd: int, path: str, disk: Disk) -> None:
+    def __init__(
+        self, fd: int, path: str, disk: Disk, done: Callable[[], None]
+    ) -> None:
         self._fd = fd
         self._path = path
         self._disk = disk
+        self._done = done
 
     def take_back(self) -> None:
         """Take it out again: whoever puts it there could not end that."""
@@ -284,7 +292,10 @@ class Placed:
 
     def let_go(self) -> None:
         """Others may have it."""
-        os.close(self._fd)
+        try:
+            os.close(self._fd)
+        finally:
+            self._done()
 
 
 class Taken:

@@ -299,6 +299,22 @@ def test_one_destination_does_not_take_all_the_room(queue: Queue) -> None:
     assert queue.clock.getDelayedCalls() == []
 
 
+def test_what_waits_for_room_is_not_taken_again_because_it_was_found(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.smtp.waits = []
+    runner = queue.opened(destination=1)
+    add(queue.spool, *(entry(f"ID{number}") for number in range(5)))
+    queue.start(runner)
+    takes: list[str] = []
+    monkeypatch.setattr(queue.spool, "take", takes.append)
+    for number in range(5):
+        runner.found(f"ID{number}", 1000.0)
+    assert takes == []
+    runner.found("ID5", 1000.0)
+    assert takes == ["ID5"]
+
+
 def test_stop_waits_for_what_is_at_work(queue: Queue) -> None:
     queue.smtp.waits = []
     add(queue.spool, entry("ID1"))
