@@ -50,6 +50,7 @@ def on_small_disks(*names: str) -> Iterator[Server]:
     """A server, with a small disk at each of the directories in its own."""
     server = Server()
     with contextlib.ExitStack() as stack:
+        stack.callback(server.remove)  # when nothing is mounted there any more
         for name in names:
             path = server.directory / name
             kept = os.listdir(path) if path.is_dir() else []
