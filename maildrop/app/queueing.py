@@ -305,16 +305,15 @@ def open_arrivals(
         look: Has it look for all that is there.
     """
 
-    def came(entry_id: str) -> None:
-        at = spool.due(entry_id)
-        if at is not None:
-            runner.appeared(entry_id, at)
+    def when_due(tell: Callable[[str, float], None]) -> Callable[[str], None]:
+        def told(entry_id: str) -> None:
+            at = spool.due(entry_id)
+            if at is not None:
+                tell(entry_id, at)
 
-    def found(entry_id: str) -> None:
-        at = spool.due(entry_id)
-        if at is not None:
-            runner.found(entry_id, at)
+        return told
 
+    came, found = when_due(runner.appeared), when_due(runner.found)
     return Arrivals(reactor, spool.entries, came, look, spool.placing, found)
 
 
